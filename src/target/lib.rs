@@ -1,1 +1,75 @@
-//! What a back end is.
+//! What a back end of ufc is: what it can do natively, how it compiles a legal function, and how a launch looks.
+
+pub mod error;
+pub mod launch;
+pub mod legality;
+
+pub use error::{BackendError, Unavailable};
+pub use launch::{Index, InnerLoop, LaunchArgs, LaunchControl, LaunchReport};
+pub use legality::{Action, Legal, Legality, Violation};
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A family of targets that one crate compiles for, such as every CPU or every CUDA device.
+pub trait Backend: Send + Sync {
+    /// The word that users know it by: `cpu`, `cuda`, `wgpu`, `interp`.
+    fn name(&self) -> &'static str;
+
+    /// The devices that are there, or why none is. May start a driver; the caller caches the answer.
+    fn devices(&self) -> Result<Vec<Device>, Unavailable>;
+
+    /// What the back end does natively, per operation and dtype.
+    fn legality(&self) -> &dyn Legality;
+
+    /// Compiles a legal function for a device.
+    fn compile(
+        &self,
+        func: &Legal,
+        options: &CompileOptions,
+    ) -> Result<Arc<dyn Executable>, BackendError>;
+
+    /// Text of a named stage between the legal function and the machine, such as `clif` or `asm`.
+    fn emit(
+        &self,
+        func: &Legal,
+        options: &CompileOptions,
+        stage: &str,
+    ) -> Result<String, BackendError>;
+
+    /// The names that [`Backend::emit`] takes, each with one sentence on what it shows.
+    fn stages(&self) -> &'static [(&'static str, &'static str)];
+}
+
+/// One concrete machine that a back end found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Unique name within the back end, such as `avx` or `0`.
+    pub name: String,
+    /// What a person calls it, such as the processor's model name.
+    pub description: String,
+    /// Facts worth a line each, such as the instruction sets in use or what is slow here.
+    pub notes: Vec<String>,
+}
+
+/// What a caller may choose about compilation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CompileOptions {
+    /// Which of the back end's devices; the first if none is named.
+    pub device: Option<String>,
+    /// How many vectors of the widest dtype are in flight per turn; chosen by the back end if none is given.
+    pub interleave: Option<usize>,
+}
+
+/// Loaded code for one loop (kernel, dtypes and target), ready to launch from any thread.
+pub trait Executable: Send + Sync + Debug {
+    /// Runs the loop over its operands.
+    fn launch(
+        &self,
+        args: &LaunchArgs<'_>,
+        control: &LaunchControl<'_>,
+    ) -> Result<LaunchReport, BackendError>;
+
+    /// The loop as a raw function with NumPy's inner-loop ABI, where the target has one.
+    fn inner_loop(&self) -> Option<InnerLoop>;
+}

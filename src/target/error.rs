@@ -1,0 +1,50 @@
+//! What can go wrong in a back end.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a back end has no device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// One line, such as "libcuda.so.1 not found".
+    pub reason: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for Unavailable {}
+
+/// Why a back end could not compile or run a loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendError {
+    /// The target cannot do something that the kernel needs; the text names it.
+    Unsupported(String),
+    /// The device asked for is not there.
+    NoDevice(String),
+    /// The compiler below us refused our code: a bug of ours. The text is its log.
+    CompileFailed(String),
+    /// Running failed; the text says how.
+    LaunchFailed(String),
+    /// The caller cancelled the run; the outputs are partly written.
+    Cancelled,
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BackendError::Unsupported(what) => write!(f, "the target does not support {what}"),
+            BackendError::NoDevice(which) => write!(f, "no such device: {which}"),
+            BackendError::CompileFailed(log) => {
+                write!(f, "this is a bug in ufc: code generation failed: {log}")
+            }
+            BackendError::LaunchFailed(how) => write!(f, "running the loop failed: {how}"),
+            BackendError::Cancelled => f.write_str("the run was cancelled"),
+        }
+    }
+}
+
+impl Error for BackendError {}
