@@ -78,6 +78,11 @@ impl Legal {
     pub fn func(&self) -> &Func {
         &self.func
     }
+
+    /// The function, to be changed and checked again.
+    pub fn into_func(self) -> Func {
+        self.func
+    }
 }
 
 fn violation(func: &Func, inst: Inst, in_body: bool, legality: &dyn Legality) -> Option<String> {

@@ -64,7 +64,19 @@ pub struct CompileOptions {
 /// Loaded code for one loop (kernel, dtypes and target), ready to launch from any thread.
 pub trait Executable: Send + Sync + Debug {
     /// Runs the loop over its operands.
-    fn launch(
+    ///
+    /// # Errors
+    /// What the target reports; the outputs are partly written then.
+    ///
+    /// # Safety
+    /// Every element that the pointers, strides and loop dims reach is readable (inputs) or writable (outputs) during
+    /// the call, at any alignment, and no other thread writes them. An output may share memory with an input only
+    /// if both are at the same addresses for every element; outputs do not overlap each other or themselves.
+    #[expect(
+        unsafe_code,
+        reason = "operands are raw memory that the caller vouches for"
+    )]
+    unsafe fn launch(
         &self,
         args: &LaunchArgs<'_>,
         control: &LaunchControl<'_>,
