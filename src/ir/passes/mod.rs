@@ -1,0 +1,6 @@
+//! Passes over functions. Each is a file with one `run(&mut Func) -> bool`, which tells whether anything changed.
+
+pub mod carry;
+pub mod sink;
+pub mod spmd;
+pub mod uniform;

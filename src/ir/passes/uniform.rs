@@ -1,0 +1,119 @@
+//! Which values are the same in every lane (uniform) and which may differ (varying).
+
+use crate::func::{Func, InstKind, Region, SecondaryMap, Terminator, Value};
+use crate::ops::Op;
+
+/// Tells for every value whether it may differ between lanes.
+///
+/// Parameters of the kernel and positions vary; constants and `any` do not; an operation varies if an argument does.
+/// A value carried by a loop varies if its start or its next value does, whatever the exit condition: lanes that have
+/// left a loop go on computing with the others, and what they had on leaving is kept in the loop's results. Hence the
+/// results of a loop with a varying exit vary, and so do those of an `if` with a varying condition.
+pub fn analyze(func: &Func) -> SecondaryMap<Value, bool> {
+    let mut cx = Cx {
+        func,
+        varying: SecondaryMap::new(false),
+        changed: false,
+    };
+    for &param in func.params() {
+        cx.mark(param, true);
+    }
+    // What varies only grows, so this ends: at the latest when everything varies.
+    loop {
+        cx.changed = false;
+        cx.region(func.body);
+        if !cx.changed {
+            return cx.varying;
+        }
+    }
+}
+
+struct Cx<'f> {
+    func: &'f Func,
+    varying: SecondaryMap<Value, bool>,
+    changed: bool,
+}
+
+impl Cx<'_> {
+    fn mark(&mut self, value: Value, varying: bool) {
+        if varying && !self.varying[value] {
+            self.varying.set(value, true);
+            self.changed = true;
+        }
+    }
+
+    fn region(&mut self, region: Region) {
+        let func = self.func;
+        for &inst in &func.regions[region].insts {
+            let data = &func.insts[inst];
+            let any_arg = data.args.iter().any(|v| self.varying[*v]);
+            match data.kind {
+                InstKind::Const(_) | InstKind::Op(Op::Any) => {}
+                InstKind::Index(_) => self.mark(data.results[0], true),
+                InstKind::Op(_) | InstKind::Math(_) => {
+                    for &result in &data.results {
+                        self.mark(result, any_arg);
+                    }
+                }
+                InstKind::If {
+                    then_region,
+                    else_region,
+                } => {
+                    for arm in [then_region, else_region] {
+                        self.region(arm);
+                        if let Terminator::Yield(values) = &func.regions[arm].end {
+                            for (result, value) in data.results.iter().zip(values) {
+                                self.mark(*result, any_arg || self.varying[*value]);
+                            }
+                        }
+                    }
+                }
+                InstKind::Loop { body } => self.loop_body(&data.args, &data.results, body),
+            }
+        }
+    }
+
+    fn loop_body(&mut self, init: &[Value], outputs: &[Value], body: Region) {
+        let func = self.func;
+        let Terminator::ContinueIf {
+            cond,
+            next,
+            results,
+        } = &func.regions[body].end
+        else {
+            return;
+        };
+        for ((param, init), next) in func.regions[body].params.iter().zip(init).zip(next) {
+            self.mark(*param, self.varying[*init] || self.varying[*next]);
+        }
+        self.region(body);
+        for (output, value) in outputs.iter().zip(results) {
+            self.mark(*output, self.varying[*cond] || self.varying[*value]);
+        }
+    }
+}
+
+/// The values that a region's instructions and parameters define, nested regions left out.
+pub(crate) fn defined_in(func: &Func, region: Region) -> Vec<Value> {
+    let data = &func.regions[region];
+    let results = data
+        .insts
+        .iter()
+        .flat_map(|i| func.insts[*i].results.iter());
+    data.params.iter().chain(results).copied().collect()
+}
+
+/// Marks every value that a region defines, nested regions included.
+pub(crate) fn defined_within(func: &Func, region: Region) -> SecondaryMap<Value, bool> {
+    let mut inside = SecondaryMap::new(false);
+    let mut open = vec![region];
+    while let Some(region) = open.pop() {
+        for value in defined_in(func, region) {
+            inside.set(value, true);
+        }
+        for inst in &func.regions[region].insts {
+            open.extend(func.insts[*inst].kind.regions());
+        }
+    }
+    inside
+}
