@@ -1,6 +1,10 @@
 //! Passes over functions. Each is a file with one `run(&mut Func) -> bool`, which tells whether anything changed.
 
 pub mod carry;
+pub mod cse;
+pub mod dce;
+pub mod if_convert;
+pub mod licm;
 pub mod sink;
 pub mod spmd;
 pub mod uniform;
