@@ -2,10 +2,15 @@
 
 pub mod builder;
 pub mod constant;
+pub mod convert;
+pub mod cost;
 pub mod dtype;
 pub mod entity;
+pub mod eval;
 pub mod func;
+pub mod interp;
 pub mod ops;
+pub mod passes;
 
 pub use constant::Const;
 pub use dtype::{DType, Kind, TypeSet};
