@@ -3,8 +3,10 @@
 pub mod carry;
 pub mod cse;
 pub mod dce;
+pub mod fold;
 pub mod if_convert;
 pub mod licm;
+pub mod simplify;
 pub mod sink;
 pub mod spmd;
 pub mod uniform;
