@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(bits(2f64.powi(-25)), 0);
         assert_eq!(bits(2f64.powi(-25) * 1.000_001), 1);
         // In two steps, through f32, this would become 2049 and then, as a tie, 2048.
-        assert_eq!(bits(2049.000_000_001), 0x6801);
+        assert_eq!(bits(2_049.000_000_001), 0x6801);
         assert_eq!(from_int(DType::F16, 2049).bits(), 0x6800);
         assert_eq!(from_int(DType::F16, i128::from(u64::MAX)).bits(), 0x7c00);
         // A tie of bf16 but for the last bit, which an f32 between would lose.

@@ -11,7 +11,10 @@ pub mod func;
 pub mod interp;
 pub mod ops;
 pub mod passes;
+pub mod text;
+pub mod verify;
 
 pub use constant::Const;
 pub use dtype::{DType, Kind, TypeSet};
 pub use func::Func;
+pub use verify::Verified;
