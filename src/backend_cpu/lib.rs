@@ -1,1 +1,146 @@
-//! The CPU back end.
+//! The CPU back end: legal functions become vector loops through Cranelift, run by a pool of threads.
+//!
+//! A kernel is put into SPMD form, in which every branch is uniform, and lowered to CLIF with 128-bit vectors, several
+//! of each in flight. The compiled loop has NumPy's inner-loop ABI ([`ufc_target::InnerLoop`]); [`call`] runs it over
+//! the loop dims. Positions in an operand, its alignment and the number of threads never change a bit of a result.
+
+mod call;
+mod clif;
+mod vplan;
+
+use clif::isa::{self, Isa};
+use clif::jit::Code;
+use clif::legal::CpuLegality;
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
+use std::sync::Arc;
+use ufc_ir::passes::{cse, dce, spmd, uniform};
+use ufc_target::{
+    Backend, BackendError, CompileOptions, Device, Executable, Legal, Legality, Unavailable,
+};
+use vplan::Plan;
+
+/// Compiles for the processor that the process runs on.
+///
+/// The first device is all that the processor has. Lesser levels of the same machine, such as `sse4.1`, may be named in
+/// [`CompileOptions::device`] although [`Backend::devices`] does not list them: for measurements and tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuBackend;
+
+impl Backend for CpuBackend {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn devices(&self) -> Result<Vec<Device>, Unavailable> {
+        let reason = |text: String| Unavailable { reason: text };
+        let isa = Isa::new(None).map_err(|e| reason(e.to_string()))?;
+        let names = isa::names();
+        let name = names.first().ok_or_else(|| reason(isa::missing().into()))?;
+        let threads = call::all_threads();
+        let mut notes = vec![format!("128-bit vectors, {threads} threads")];
+        if !isa.has_fma {
+            notes.push("no fused multiply-add: mul_add is exact but slow".to_string());
+        }
+        Ok(vec![Device {
+            name: (*name).to_string(),
+            description: processor_name(),
+            notes,
+        }])
+    }
+
+    fn legality(&self) -> &dyn Legality {
+        &CpuLegality
+    }
+
+    fn compile(
+        &self,
+        func: &Legal,
+        options: &CompileOptions,
+    ) -> Result<Arc<dyn Executable>, BackendError> {
+        let generated = generate(func, options)?;
+        let compiled = generated.compile(false)?;
+        Ok(Arc::new(call::CpuLoop::new(func.func(), compiled.code()?)))
+    }
+
+    fn emit(
+        &self,
+        func: &Legal,
+        options: &CompileOptions,
+        stage: &str,
+    ) -> Result<String, BackendError> {
+        let generated = generate(func, options)?;
+        match stage {
+            "clif" => Ok(generated.function.display().to_string()),
+            "asm" => Ok(generated.compile(true)?.text),
+            _ => Err(BackendError::Unsupported(format!("the stage `{stage}`"))),
+        }
+    }
+
+    fn stages(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("clif", "what Cranelift is given"),
+            ("asm", "the machine's instructions"),
+        ]
+    }
+}
+
+/// A function in Cranelift's form, and the machine it is meant for.
+struct Generated {
+    function: cranelift_codegen::ir::Function,
+    isa: Isa,
+}
+
+fn generate(legal: &Legal, options: &CompileOptions) -> Result<Generated, BackendError> {
+    let isa = Isa::new(options.device.as_deref())?;
+    let mut func = legal.func().clone();
+    if spmd::run(&mut func) {
+        cse::run(&mut func);
+        dce::run(&mut func);
+    }
+    let varying = uniform::analyze(&func);
+    let plan = Plan::new(&func, &varying, options.interleave);
+    let function = clif::lower::lower(&func, &varying, &plan, &isa)?;
+    Ok(Generated { function, isa })
+}
+
+/// Machine code, and its text if it was asked for.
+struct Compiled {
+    bytes: Vec<u8>,
+    text: String,
+}
+
+impl Generated {
+    fn compile(self, with_text: bool) -> Result<Compiled, BackendError> {
+        let mut context = Context::for_function(self.function);
+        context.set_disasm(with_text);
+        let code = context
+            .compile(&*self.isa.target, &mut ControlPlane::default())
+            .map_err(|e| BackendError::CompileFailed(format!("{:?}", e.inner)))?;
+        if let Some(relocation) = code.buffer.relocs().first() {
+            let what = format!("generated code refers to {:?}", relocation.target);
+            return Err(BackendError::CompileFailed(what));
+        }
+        Ok(Compiled {
+            bytes: code.code_buffer().to_vec(),
+            text: code.vcode.clone().unwrap_or_default(),
+        })
+    }
+}
+
+impl Compiled {
+    fn code(&self) -> Result<Code, BackendError> {
+        Code::load(&self.bytes)
+    }
+}
+
+/// What the system calls the processor.
+fn processor_name() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':'));
+    match name {
+        Some((_, name)) => name.trim().to_string(),
+        None => std::env::consts::ARCH.to_string(),
+    }
+}

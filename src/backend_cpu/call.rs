@@ -1,0 +1,319 @@
+//! Running a compiled loop over its loop dims: blocks of bounded time, shared out among threads.
+#![expect(
+    unsafe_code,
+    reason = "generated code is called on operands that are raw addresses"
+)]
+
+use crate::clif::jit::Code;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use ufc_ir::{Func, cost};
+use ufc_target::{
+    BackendError, Executable, Index, InnerLoop, LaunchArgs, LaunchControl, LaunchReport,
+};
+
+/// What an operation on one element is taken to cost, in nanoseconds: a quarter of a vector instruction.
+const OP_NS: f64 = 0.1;
+
+/// What a byte moved is taken to cost.
+const BYTE_NS: f64 = 0.05;
+
+/// A launch shorter than this stays on the calling thread: waking another costs some ten microseconds.
+const PARALLEL_NS: f64 = 50_000.0;
+
+/// How long a block should take by the estimate, so that threads end together and cancelling is prompt.
+const BLOCK_NS: f64 = 30_000.0;
+
+/// Blocks are whole multiples of this, so that only the last of a row has a rest that fills no vectors.
+const BLOCK_UNIT: usize = 64;
+
+/// A list that needs no memory from the heap while it is short, as most lists of operands are.
+type Few<T> = SmallVec<[T; 8]>;
+
+/// A compiled loop.
+#[derive(Debug)]
+pub(crate) struct CpuLoop {
+    code: Code,
+    positions: usize,
+    /// Estimated time per element, in nanoseconds.
+    element_ns: f64,
+}
+
+impl CpuLoop {
+    pub(crate) fn new(func: &Func, code: Code) -> CpuLoop {
+        let cost = cost::estimate(func);
+        CpuLoop {
+            code,
+            positions: ufc_target::launch::positions(func).len(),
+            element_ns: (cost.ops * OP_NS + cost.bytes * BYTE_NS).max(0.1),
+        }
+    }
+
+    /// How a launch is cut into blocks.
+    fn split(&self, rows: usize, inner: usize, watched: bool, threads: usize) -> Blocks {
+        let wanted = (BLOCK_NS / self.element_ns) as usize;
+        let wanted = wanted.next_multiple_of(BLOCK_UNIT);
+        let total = rows.saturating_mul(inner);
+        let is_short = total as f64 * self.element_ns < PARALLEL_NS;
+        let threads = if is_short { 1 } else { threads };
+        if threads == 1 && !watched {
+            return Blocks::new(rows, inner, rows, inner, 1);
+        }
+        if wanted < inner {
+            Blocks::new(rows, inner, 1, wanted, threads)
+        } else {
+            Blocks::new(rows, inner, (wanted / inner).max(1), inner, threads)
+        }
+    }
+}
+
+impl Executable for CpuLoop {
+    unsafe fn launch(
+        &self,
+        args: &LaunchArgs<'_>,
+        control: &LaunchControl<'_>,
+    ) -> Result<LaunchReport, BackendError> {
+        let (outer, inner) = match args.shape.split_last() {
+            Some((inner, outer)) => (outer, *inner),
+            None => (&[][..], 1),
+        };
+        if args.shape.contains(&0) {
+            return Ok(LaunchReport { threads: 1 });
+        }
+        let rows = outer.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim));
+        let rows = rows
+            .ok_or_else(|| BackendError::LaunchFailed("too many elements to count".to_string()))?;
+        if args.indices.len() != self.positions {
+            let message = format!("{} positions were expected", self.positions);
+            return Err(BackendError::LaunchFailed(message));
+        }
+        let watched = control.cancel.is_some() || control.progress.is_some();
+        let threads = control.threads.unwrap_or_else(all_threads).max(1);
+        let blocks = self.split(rows, inner, watched, threads);
+        let run = Run {
+            inner_loop: self.code.inner_loop(),
+            args,
+            outer,
+            blocks,
+            control,
+            next: AtomicUsize::new(0),
+            cancelled: AtomicBool::new(false),
+        };
+        let threads = run.blocks.threads.min(run.blocks.count);
+        if threads <= 1 {
+            run.work();
+        } else {
+            let pool = pool(threads)?;
+            pool.scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|_| run.work());
+                }
+            });
+        }
+        if run.cancelled.load(Ordering::Relaxed) {
+            return Err(BackendError::Cancelled);
+        }
+        Ok(LaunchReport { threads })
+    }
+
+    fn inner_loop(&self) -> Option<InnerLoop> {
+        Some(self.code.inner_loop())
+    }
+}
+
+/// How many threads the process may use.
+pub(crate) fn all_threads() -> usize {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let known = COUNT.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    COUNT.store(count, Ordering::Relaxed);
+    count
+}
+
+/// The pool with this many threads, started on first use.
+fn pool(threads: usize) -> Result<Arc<ThreadPool>, BackendError> {
+    static POOLS: Mutex<BTreeMap<usize, Arc<ThreadPool>>> = Mutex::new(BTreeMap::new());
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pools.get(&threads) {
+        return Ok(pool.clone());
+    }
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("ufc-{i}"))
+        .build()
+        .map_err(|e| BackendError::LaunchFailed(format!("threads cannot be started: {e}")))?;
+    let pool = Arc::new(pool);
+    pools.insert(threads, pool.clone());
+    Ok(pool)
+}
+
+/// The elements of a launch as blocks: some whole rows each, or a part of one row.
+#[derive(Clone, Copy)]
+struct Blocks {
+    rows: usize,
+    inner: usize,
+    rows_each: usize,
+    length: usize,
+    /// Blocks in a row that is cut; 1 if rows are whole.
+    per_row: usize,
+    count: usize,
+    threads: usize,
+}
+
+impl Blocks {
+    fn new(rows: usize, inner: usize, rows_each: usize, length: usize, threads: usize) -> Blocks {
+        let per_row = inner.div_ceil(length);
+        Blocks {
+            rows,
+            inner,
+            rows_each,
+            length,
+            per_row,
+            count: rows.div_ceil(rows_each).saturating_mul(per_row),
+            threads,
+        }
+    }
+}
+
+/// One launch, worked on by one or more threads.
+struct Run<'a> {
+    inner_loop: InnerLoop,
+    args: &'a LaunchArgs<'a>,
+    outer: &'a [usize],
+    blocks: Blocks,
+    control: &'a LaunchControl<'a>,
+    /// The next block that nobody has taken.
+    next: AtomicUsize,
+    cancelled: AtomicBool,
+}
+
+// SAFETY: the operands are shared out by blocks, of which each is taken by one thread, and the caller of `launch`
+// vouches that outputs do not overlap; all else is only read, or atomic.
+unsafe impl Sync for Run<'_> {}
+
+impl Run<'_> {
+    /// Takes blocks until none is left or the caller cancels.
+    fn work(&self) {
+        let mut row = Row::new(self);
+        loop {
+            if self.is_cancelled() {
+                return;
+            }
+            let block = self.next.fetch_add(1, Ordering::Relaxed);
+            if block >= self.blocks.count {
+                return;
+            }
+            let done = self.block(block, &mut row);
+            if let Some(progress) = self.control.progress {
+                progress.fetch_add(done as u64, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        let cancel = self.control.cancel;
+        let cancelled = cancel.is_some_and(|flag| flag.load(Ordering::Relaxed));
+        if cancelled {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        cancelled
+    }
+
+    /// Runs a block; gives the number of its elements.
+    fn block(&self, block: usize, row: &mut Row) -> usize {
+        let blocks = &self.blocks;
+        let first_row = block / blocks.per_row * blocks.rows_each;
+        let rows = blocks.rows_each.min(blocks.rows - first_row);
+        let start = block % blocks.per_row * blocks.length;
+        let length = blocks.length.min(blocks.inner - start);
+        for number in first_row..first_row + rows {
+            row.call(self, number, start, length);
+        }
+        rows * length
+    }
+}
+
+/// What a call of the inner loop is given; kept from call to call.
+struct Row {
+    pointers: Few<*mut u8>,
+    steps: Few<isize>,
+    indices: Few<Index>,
+}
+
+impl Row {
+    fn new(run: &Run<'_>) -> Row {
+        let args = run.args;
+        let steps = args.strides.iter().map(|s| s.last().copied().unwrap_or(0));
+        Row {
+            pointers: args.pointers.iter().copied().collect(),
+            steps: steps.collect(),
+            indices: args
+                .indices
+                .iter()
+                .map(|(base, steps)| Index {
+                    base: *base,
+                    step: steps.last().copied().unwrap_or(0),
+                })
+                .collect(),
+        }
+    }
+
+    /// Runs `length` elements of a row from element `start` on.
+    fn call(&mut self, run: &Run<'_>, row: usize, start: usize, length: usize) {
+        let args = run.args;
+        if run.blocks.count > 1 || run.blocks.rows > 1 {
+            self.place(run, row, start);
+        }
+        let dims = [length as isize];
+        let indices = self.indices.as_mut_ptr().cast::<c_void>();
+        debug_assert_eq!(args.pointers.len(), args.strides.len());
+        // SAFETY: the caller of `launch` vouches for every element of the operands; these are some of them.
+        unsafe {
+            (run.inner_loop)(
+                self.pointers.as_ptr(),
+                dims.as_ptr(),
+                self.steps.as_ptr(),
+                indices,
+            );
+        }
+    }
+
+    /// Moves the pointers and positions to an element of a row.
+    fn place(&mut self, run: &Run<'_>, row: usize, start: usize) {
+        let args = run.args;
+        for (pointer, first) in self.pointers.iter_mut().zip(args.pointers) {
+            *pointer = *first;
+        }
+        for (index, (base, _)) in self.indices.iter_mut().zip(args.indices) {
+            index.base = *base;
+        }
+        self.shift(run, run.outer.len(), start);
+        let mut row = row;
+        for (axis, dim) in run.outer.iter().enumerate().rev() {
+            let at = row % dim;
+            row /= dim;
+            if at != 0 {
+                self.shift(run, axis, at);
+            }
+        }
+    }
+
+    /// Moves along an axis.
+    fn shift(&mut self, run: &Run<'_>, axis: usize, by: usize) {
+        for (pointer, strides) in self.pointers.iter_mut().zip(run.args.strides) {
+            let stride = strides.get(axis).copied().unwrap_or(0);
+            *pointer = pointer.wrapping_offset(stride.wrapping_mul(by as isize));
+        }
+        for (index, (_, steps)) in self.indices.iter_mut().zip(run.args.indices) {
+            let step = steps.get(axis).copied().unwrap_or(0);
+            index.base = index.base.wrapping_add(step.wrapping_mul(by as i64));
+        }
+    }
+}

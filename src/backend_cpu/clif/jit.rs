@@ -1,0 +1,167 @@
+//! Executable memory for generated code, and the functions that generated code calls.
+#![expect(
+    unsafe_code,
+    reason = "memory is made executable, called, and handed to generated code as raw addresses"
+)]
+
+use memmap2::{Mmap, MmapMut};
+use std::fmt;
+use ufc_target::{BackendError, InnerLoop};
+
+/// A compiled inner loop and the memory it lives in.
+pub(crate) struct Code {
+    memory: Mmap,
+}
+
+impl Code {
+    /// Copies machine code into fresh memory and makes that executable, and no longer writable.
+    ///
+    /// The code must be a position-independent function with the type [`InnerLoop`]: what `lower` makes.
+    ///
+    /// # Errors
+    /// If the system gives no memory, or forbids executable memory.
+    pub(crate) fn load(bytes: &[u8]) -> Result<Code, BackendError> {
+        let failed = |what: &str, error: std::io::Error| {
+            BackendError::LaunchFailed(format!("{what}: {error}"))
+        };
+        let mut memory =
+            MmapMut::map_anon(bytes.len()).map_err(|e| failed("no memory for code", e))?;
+        memory[..bytes.len()].copy_from_slice(bytes);
+        let memory = memory.make_exec().map_err(|e| {
+            failed(
+                "the system forbids executable memory (a hardened kernel or container?)",
+                e,
+            )
+        })?;
+        clear_instruction_cache(&memory);
+        Ok(Code { memory })
+    }
+
+    /// The function, valid while `self` is.
+    pub(crate) fn inner_loop(&self) -> InnerLoop {
+        // SAFETY: the memory starts with a complete function of this type and calling convention, is executable, and
+        // has been flushed to where instructions are fetched from. Calling it is the caller's responsibility.
+        unsafe { std::mem::transmute::<*const u8, InnerLoop>(self.memory.as_ptr()) }
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Code({} bytes)", self.memory.len())
+    }
+}
+
+/// On x86 instruction fetches see what was written; elsewhere the caches are told.
+#[cfg(not(target_arch = "aarch64"))]
+fn clear_instruction_cache(_memory: &[u8]) {}
+
+#[cfg(target_arch = "aarch64")]
+fn clear_instruction_cache(memory: &[u8]) {
+    use std::arch::asm;
+    const LINE: usize = 16;
+    let start = memory.as_ptr() as usize;
+    let lines = || (start..start + memory.len()).step_by(LINE);
+    for address in lines() {
+        // SAFETY: cleans a line of memory that we own; no data changes.
+        unsafe { asm!("dc cvau, {}", in(reg) address) };
+    }
+    // SAFETY: a barrier.
+    unsafe { asm!("dsb ish") };
+    for address in lines() {
+        // SAFETY: drops a line of instructions from the cache.
+        unsafe { asm!("ic ivau, {}", in(reg) address) };
+    }
+    // SAFETY: barriers.
+    unsafe { asm!("dsb ish", "isb") };
+}
+
+/// Copies `count` elements of `size` bytes, `step` bytes apart, side by side into a buffer, then fills the buffer up
+/// to `total` elements with copies of the last.
+///
+/// # Safety
+/// The elements are readable at any alignment, the buffer is writable for `total` of them, and 0 < `count` <= `total`.
+pub(crate) unsafe extern "C" fn gather(
+    to: *mut u8,
+    from: *const u8,
+    step: isize,
+    count: usize,
+    total: usize,
+    size: usize,
+) {
+    // SAFETY: the same contract, with the element type's size.
+    unsafe {
+        match size {
+            1 => gather_as::<u8>(to, from, step, count, total),
+            2 => gather_as::<u16>(to, from, step, count, total),
+            4 => gather_as::<u32>(to, from, step, count, total),
+            8 => gather_as::<u64>(to, from, step, count, total),
+            _ => gather_as::<u128>(to, from, step, count, total),
+        }
+    }
+}
+
+unsafe fn gather_as<T: Copy>(
+    to: *mut u8,
+    from: *const u8,
+    step: isize,
+    count: usize,
+    total: usize,
+) {
+    let to = to.cast::<T>();
+    let mut from = from;
+    // SAFETY: the caller of `gather` vouches for `count` elements and room for `total`.
+    unsafe {
+        let mut last = from.cast::<T>().read_unaligned();
+        for i in 0..count {
+            last = from.cast::<T>().read_unaligned();
+            to.add(i).write_unaligned(last);
+            from = from.wrapping_offset(step);
+        }
+        for i in count..total {
+            to.add(i).write_unaligned(last);
+        }
+    }
+}
+
+/// Copies `count` elements of `size` bytes from a buffer to places `step` bytes apart.
+///
+/// # Safety
+/// The buffer holds `count` elements, and the places are writable at any alignment.
+pub(crate) unsafe extern "C" fn scatter(
+    to: *mut u8,
+    from: *const u8,
+    step: isize,
+    count: usize,
+    size: usize,
+) {
+    // SAFETY: the same contract, with the element type's size.
+    unsafe {
+        match size {
+            1 => scatter_as::<u8>(to, from, step, count),
+            2 => scatter_as::<u16>(to, from, step, count),
+            4 => scatter_as::<u32>(to, from, step, count),
+            8 => scatter_as::<u64>(to, from, step, count),
+            _ => scatter_as::<u128>(to, from, step, count),
+        }
+    }
+}
+
+unsafe fn scatter_as<T: Copy>(to: *mut u8, from: *const u8, step: isize, count: usize) {
+    let from = from.cast::<T>();
+    let mut to = to;
+    for i in 0..count {
+        // SAFETY: the caller of `scatter` vouches for `count` elements on both sides.
+        unsafe { to.cast::<T>().write_unaligned(from.add(i).read_unaligned()) };
+        to = to.wrapping_offset(step);
+    }
+}
+
+/// a * b + c with one rounding, for processors that lack it.
+pub(crate) extern "C" fn soft_fma_f32(a: f32, b: f32, c: f32) -> f32 {
+    a.mul_add(b, c)
+}
+
+/// a * b + c with one rounding, for processors that lack it.
+pub(crate) extern "C" fn soft_fma_f64(a: f64, b: f64, c: f64) -> f64 {
+    a.mul_add(b, c)
+}

@@ -1,0 +1,115 @@
+//! Control flow, all of whose conditions are the same in every lane.
+
+use super::{Clif, Cx, Held};
+use crate::vplan::lane_width;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder};
+use ufc_ir::DType;
+use ufc_ir::func::{Region, Terminator, Value};
+
+impl Cx<'_, '_> {
+    /// Lowers a region's instructions where the builder stands.
+    pub(super) fn region(&mut self, region: Region) {
+        let func = self.func;
+        for inst in &func.regions[region].insts {
+            self.inst(*inst);
+        }
+    }
+
+    pub(super) fn if_else(
+        &mut self,
+        cond: Value,
+        then_region: Region,
+        else_region: Region,
+        results: &[Value],
+    ) {
+        let cond = self.scalar(cond);
+        let (then_block, else_block) = (self.b.create_block(), self.b.create_block());
+        let join = self.b.create_block();
+        self.b.ins().brif(cond, then_block, &[], else_block, &[]);
+        for (block, region) in [(then_block, then_region), (else_block, else_region)] {
+            self.b.switch_to_block(block);
+            self.region(region);
+            let func = self.func;
+            let Terminator::Yield(values) = &func.regions[region].end else {
+                self.refuse("an arm without yield".to_string());
+                continue;
+            };
+            let args = self.pass(values, results);
+            self.b.ins().jump(join, &args);
+        }
+        self.b.switch_to_block(join);
+        self.receive(join, results);
+    }
+
+    pub(super) fn loop_(&mut self, init: &[Value], body: Region, results: &[Value]) {
+        let func = self.func;
+        let params = &func.regions[body].params;
+        let (head, exit) = (self.b.create_block(), self.b.create_block());
+        let args = self.pass(init, params);
+        self.b.ins().jump(head, &args);
+        self.b.switch_to_block(head);
+        self.receive(head, params);
+        self.region(body);
+        let Terminator::ContinueIf {
+            cond,
+            next,
+            results: values,
+        } = &func.regions[body].end
+        else {
+            self.refuse("a loop without continue_if".to_string());
+            return;
+        };
+        let cond = self.scalar(*cond);
+        let again = self.pass(next, params);
+        let done = self.pass(values, results);
+        self.b.ins().brif(cond, head, &again, exit, &done);
+        self.b.switch_to_block(exit);
+        self.receive(exit, results);
+    }
+
+    /// The CLIF values of `values` in the shape in which `to` will be held.
+    fn pass(&mut self, values: &[Value], to: &[Value]) -> Vec<BlockArg> {
+        let mut args = Vec::new();
+        for (value, to) in values.iter().zip(to) {
+            if !self.varying[*to] {
+                args.push(self.scalar(*value).into());
+            } else if self.func.dtype(*to) == DType::Bool {
+                let mask = self.mask(*value, self.plan.mask(*to));
+                args.extend(mask.into_iter().map(BlockArg::from));
+            } else {
+                let vectors = self.vectors(*value);
+                args.extend(vectors.into_iter().map(BlockArg::from));
+            }
+        }
+        args
+    }
+
+    /// Makes the parameters of a block that values are received by.
+    fn receive(&mut self, block: Block, values: &[Value]) {
+        use super::lanes::Lane;
+        use cranelift_codegen::ir::types::I8;
+        for &value in values {
+            let dtype = self.func.dtype(value);
+            let (lane, count) = match dtype {
+                DType::Bool => {
+                    let width = self.plan.mask(value);
+                    (Lane::int(width), self.plan.vectors(width))
+                }
+                dtype => (Lane::of(dtype), self.plan.vectors(lane_width(dtype))),
+            };
+            let held = if !self.varying[value] {
+                let ty = match dtype {
+                    DType::Bool => I8,
+                    _ => lane.scalar(),
+                };
+                Held::Scalar(self.b.append_block_param(block, ty))
+            } else {
+                let vectors: Vec<Clif> = (0..count)
+                    .map(|_| self.b.append_block_param(block, lane.vector()))
+                    .collect();
+                Held::Vectors(vectors)
+            };
+            self.set(value, held);
+        }
+    }
+}
