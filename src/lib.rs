@@ -1,1 +1,24 @@
-//! ufc.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to start
+//! [`Module`] checks a kernel text, [`Ufunc`] is one kernel of it, called on anything that is an
+//! [`array::Operand`]. [`Target`] and [`CallOptions`] say where and how a call runs; a [`Plan`] tells what was decided.
+
+pub mod array;
+mod backend_interp;
+mod cache;
+pub mod dispatch;
+mod error;
+mod module;
+pub mod pipeline;
+mod plan;
+pub mod render;
+mod ufunc;
+
+pub use array::{Array, View, ViewMut};
+pub use dispatch::Target;
+pub use error::{Error, SourceError, TargetError};
+pub use module::Module;
+pub use plan::Plan;
+pub use ufc_ir::{Const, DType};
+pub use ufunc::{Call, CallOptions, Ufunc};

@@ -120,6 +120,18 @@ impl Executable for CpuLoop {
         Ok(LaunchReport { threads })
     }
 
+    fn threads(&self, elements: usize, control: &LaunchControl<'_>) -> (usize, String) {
+        let threads = control.threads.unwrap_or_else(all_threads).max(1);
+        let blocks = self.split(1, elements.max(1), false, threads);
+        let estimate = elements as f64 * self.element_ns / 1000.0;
+        let why = match (blocks.threads.min(blocks.count), threads) {
+            (1, 2..) => format!("about {estimate:.0} us of work: not worth a second thread"),
+            (_, 1) => "no more were allowed".to_string(),
+            _ => format!("about {estimate:.0} us of work in {} blocks", blocks.count),
+        };
+        (blocks.threads.min(blocks.count), why)
+    }
+
     fn inner_loop(&self) -> Option<InnerLoop> {
         Some(self.code.inner_loop())
     }

@@ -82,6 +82,9 @@ pub trait Executable: Send + Sync + Debug {
         control: &LaunchControl<'_>,
     ) -> Result<LaunchReport, BackendError>;
 
+    /// How many threads a launch over so many elements would use at most, and why.
+    fn threads(&self, elements: usize, control: &LaunchControl<'_>) -> (usize, String);
+
     /// The loop as a raw function with NumPy's inner-loop ABI, where the target has one.
     fn inner_loop(&self) -> Option<InnerLoop>;
 }

@@ -1,0 +1,67 @@
+//! Compiled loops of one kernel, in memory, by dtypes and target.
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use ufc_ir::DType;
+use ufc_ir::cost::Cost;
+use ufc_target::{CompileOptions, Executable};
+
+use crate::error::Error;
+
+/// What tells the loops of a kernel apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LoopKey {
+    /// One dtype for each generic parameter.
+    pub(crate) types: Vec<DType>,
+    /// The back end's word.
+    pub(crate) target: &'static str,
+    /// Device and code generation choices.
+    pub(crate) options: CompileOptions,
+}
+
+/// A loop that is ready to launch, and what the caller must know about it.
+#[derive(Debug)]
+pub(crate) struct Loop {
+    pub(crate) executable: Arc<dyn Executable>,
+    pub(crate) inputs: Vec<DType>,
+    pub(crate) outputs: Vec<DType>,
+    /// The positions that the kernel asks for, in the order of their slots.
+    pub(crate) positions: Vec<Option<u8>>,
+    pub(crate) cost: Cost,
+}
+
+/// The loops compiled so far.
+#[derive(Debug, Default)]
+pub(crate) struct LoopCache {
+    loops: RwLock<Vec<(LoopKey, Arc<Loop>)>>,
+    /// Held while compiling, so that threads that want the same loop at once compile it once.
+    compiling: Mutex<()>,
+}
+
+impl LoopCache {
+    /// The loop, if it has been compiled.
+    pub(crate) fn get(&self, is_wanted: impl Fn(&LoopKey) -> bool) -> Option<Arc<Loop>> {
+        let loops = self.loops.read().unwrap_or_else(|e| e.into_inner());
+        let found = loops.iter().find(|(key, _)| is_wanted(key));
+        found.map(|(_, compiled)| compiled.clone())
+    }
+
+    /// The loop, compiled now if it has not been before.
+    pub(crate) fn get_or_compile(
+        &self,
+        key: LoopKey,
+        compile: impl FnOnce(&LoopKey) -> Result<Loop, Error>,
+    ) -> Result<Arc<Loop>, Error> {
+        if let Some(known) = self.get(|k| *k == key) {
+            return Ok(known);
+        }
+        let _turn = self.compiling.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(known) = self.get(|k| *k == key) {
+            return Ok(known);
+        }
+        let compiled = Arc::new(compile(&key)?);
+        let mut loops = self.loops.write().unwrap_or_else(|e| e.into_inner());
+        loops.push((key, compiled.clone()));
+        Ok(compiled)
+    }
+}

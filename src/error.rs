@@ -1,0 +1,190 @@
+//! The one error type of the public API.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ufc_lang::diag::Diagnostic;
+use ufc_target::BackendError;
+
+use crate::array::ArrayError;
+
+/// What can go wrong when kernels are compiled or called.
+#[derive(Debug)]
+pub enum Error {
+    /// The kernel's text has mistakes.
+    Source(Box<SourceError>),
+    /// There is no such kernel in the module.
+    NoKernel {
+        /// The name asked for; none if the caller left it to the module, which has not exactly one.
+        name: Option<String>,
+        /// The kernels there are.
+        kernels: Vec<String>,
+    },
+    /// The operands do not fit the kernel or each other.
+    Array(ArrayError),
+    /// The target asked for is unknown or not there.
+    Target(TargetError),
+    /// A call for one result of a kernel that has more.
+    SeveralResults {
+        /// The kernel's name.
+        kernel: String,
+        /// How many results it has.
+        nout: usize,
+    },
+    /// The target could not compile or run the kernel.
+    Backend {
+        /// The kernel's name.
+        kernel: String,
+        /// The target's name.
+        target: String,
+        /// What happened.
+        error: BackendError,
+    },
+    /// A file could not be read or written.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        error: std::io::Error,
+    },
+    /// A mistake of ours, found by our own checks.
+    Internal {
+        /// The stage that failed.
+        stage: &'static str,
+        /// What it found.
+        message: String,
+    },
+}
+
+/// A kernel text and what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct SourceError {
+    /// Where the text is from: a file's name, or a word such as `<expression>`.
+    pub name: String,
+    /// The text.
+    pub source: String,
+    /// What is wrong with it; at least one is an error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Why a target cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetError {
+    /// There is no such word.
+    Unknown {
+        /// The text given.
+        word: String,
+        /// The words there are.
+        choices: Vec<&'static str>,
+    },
+    /// No device of the target is there.
+    Missing {
+        /// The target asked for.
+        target: String,
+        /// Each back end that it could have been, and why it is not there.
+        reasons: Vec<(&'static str, String)>,
+        /// The targets that are there.
+        choices: Vec<&'static str>,
+    },
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TargetError::Unknown { word, choices } => {
+                write!(f, "unknown target `{word}`; targets are: {}", choices.join(", "))
+            }
+            TargetError::Missing {
+                target,
+                reasons,
+                choices,
+            } => {
+                write!(f, "target `{target}` is not available: ")?;
+                for (i, (name, reason)) in reasons.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { "; " };
+                    write!(f, "{comma}{name}: {reason}")?;
+                }
+                write!(f, " (available here: {})", choices.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Source(error) => error.fmt(f),
+            Error::NoKernel { name, kernels } => fmt_no_kernel(f, name.as_deref(), kernels),
+            Error::Array(error) => error.fmt(f),
+            Error::Target(error) => error.fmt(f),
+            Error::SeveralResults { kernel, nout } => write!(
+                f,
+                "kernel `{kernel}` has {nout} results: use `call_all` or `call_into`"
+            ),
+            Error::Backend {
+                kernel,
+                target,
+                error,
+            } => write!(f, "kernel `{kernel}` on target `{target}`: {error}"),
+            Error::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Error::Internal { stage, message } => {
+                write!(f, "this is a bug in ufc, found after {stage}: {message}")
+            }
+        }
+    }
+}
+
+fn fmt_no_kernel(
+    f: &mut fmt::Formatter<'_>,
+    name: Option<&str>,
+    kernels: &[String],
+) -> fmt::Result {
+    match (name, kernels) {
+        (_, []) => f.write_str("the module has no kernel: mark a function with `pub`"),
+        (Some(name), _) => write!(
+            f,
+            "there is no kernel `{name}`; the module has: {}",
+            kernels.join(", ")
+        ),
+        (None, _) => write!(
+            f,
+            "the module has several kernels, name one of: {}",
+            kernels.join(", ")
+        ),
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::render::plain(self).trim_end())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Backend { error, .. } => Some(error),
+            Error::Io { error, .. } => Some(error),
+            Error::Array(error) => Some(error),
+            Error::Target(error) => Some(error),
+            Error::Source(_)
+            | Error::NoKernel { .. }
+            | Error::SeveralResults { .. }
+            | Error::Internal { .. } => None,
+        }
+    }
+}
+
+impl From<ArrayError> for Error {
+    fn from(error: ArrayError) -> Error {
+        Error::Array(error)
+    }
+}
+
+impl From<TargetError> for Error {
+    fn from(error: TargetError) -> Error {
+        Error::Target(error)
+    }
+}

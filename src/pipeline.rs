@@ -1,0 +1,169 @@
+//! Every stage and pass between a kernel's text and loaded code, in order.
+
+use std::sync::Arc;
+
+use ufc_ir::{DType, Func, passes, text};
+use ufc_target::{Backend, CompileOptions, Executable, Legal, Legality};
+
+use crate::error::{Error, SourceError};
+use crate::module::Module;
+
+/// A kernel of a module as verified IR, not yet optimized: one dtype for each generic parameter.
+///
+/// # Errors
+/// If a dtype does not fit the kernel's bounds, or the kernel is too large once its helpers are inlined.
+pub fn lower(module: &Module, kernel: &str, types: &[DType]) -> Result<Func, Error> {
+    let lowered = module.checked().lower(kernel, types);
+    let func = lowered.map_err(|diagnostics| module.source_error(diagnostics))?;
+    verified("lowering", func)
+}
+
+/// The passes that every target shares, one a line. What they do does not depend on the target.
+pub fn optimize(func: &mut Func) {
+    run("simplify", func, passes::simplify::run);
+    run("fold", func, passes::fold::run);
+    run("if_convert", func, passes::if_convert::run);
+    run("cse", func, passes::cse::run);
+    run("simplify", func, passes::simplify::run);
+    run("licm", func, passes::licm::run);
+    run("carry", func, passes::carry::run);
+    run("sink", func, passes::sink::run);
+    run("cse", func, passes::cse::run);
+    run("dce", func, passes::dce::run);
+}
+
+/// A function made legal for a target: math functions expanded, dtypes promoted, complex values split, and optimized again.
+///
+/// # Errors
+/// If the target cannot have an operation that the kernel needs.
+pub fn legalize(func: Func, legality: &dyn Legality) -> Result<Legal, Error> {
+    let legal = ufc_math::legalize::legalize(func, legality).map_err(|error| Error::Internal {
+        stage: "legalization",
+        message: error.to_string(),
+    })?;
+    let mut func = legal.into_func();
+    optimize(&mut func);
+    Legal::try_new(func, legality).map_err(|violations| Error::Internal {
+        stage: "optimization of the legal form",
+        message: violations
+            .iter()
+            .map(|v| v.what.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+/// The legal form of a kernel for a back end.
+///
+/// # Errors
+/// As [`lower`] and [`legalize`].
+pub fn legal(
+    module: &Module,
+    kernel: &str,
+    types: &[DType],
+    backend: &dyn Backend,
+) -> Result<Legal, Error> {
+    let mut func = lower(module, kernel, types)?;
+    optimize(&mut func);
+    legalize(func, backend.legality())
+}
+
+/// Loaded code for one loop: a kernel, its dtypes and a back end.
+///
+/// # Errors
+/// As [`lower`] and [`legalize`], or what the back end says.
+pub fn compile(
+    module: &Module,
+    kernel: &str,
+    types: &[DType],
+    backend: &dyn Backend,
+    options: &CompileOptions,
+) -> Result<Arc<dyn Executable>, Error> {
+    let legal = legal(module, kernel, types, backend)?;
+    let compiled = backend.compile(&legal, options);
+    compiled.map_err(|error| backend_error(kernel, backend, error))
+}
+
+/// The stages that [`emit`] shows besides those of the back ends, each with one sentence.
+pub const STAGES: &[(&str, &str)] = &[
+    ("tokens", "the text as tokens"),
+    ("ast", "the syntax tree"),
+    ("ir", "the IR as lowered from the text"),
+    ("opt", "the IR after the passes that all targets share"),
+    ("legal", "the IR of what the target does natively"),
+    ("spmd", "the legal IR over lanes, every branch uniform"),
+];
+
+/// The text of a stage: one of [`STAGES`] or one of the back end's.
+///
+/// # Errors
+/// As [`compile`].
+pub fn emit(
+    module: &Module,
+    kernel: &str,
+    types: &[DType],
+    backend: &dyn Backend,
+    options: &CompileOptions,
+    stage: &str,
+) -> Result<String, Error> {
+    let print = |func: &Func| text::print(func);
+    match stage {
+        "tokens" => Ok(ufc_lang::dump::tokens(module.source())),
+        "ast" => Ok(ufc_lang::dump::ast(module.source())),
+        "ir" => Ok(print(&lower(module, kernel, types)?)),
+        "opt" => {
+            let mut func = lower(module, kernel, types)?;
+            optimize(&mut func);
+            Ok(print(&func))
+        }
+        "legal" => Ok(print(legal(module, kernel, types, backend)?.func())),
+        "spmd" => {
+            let mut func = legal(module, kernel, types, backend)?.into_func();
+            passes::spmd::run(&mut func);
+            Ok(print(&func))
+        }
+        _ => {
+            let legal = legal(module, kernel, types, backend)?;
+            let text = backend.emit(&legal, options, stage);
+            text.map_err(|error| backend_error(kernel, backend, error))
+        }
+    }
+}
+
+/// Runs one pass; in debug builds the result is verified, so that a broken pass is named at once.
+fn run(name: &str, func: &mut Func, pass: fn(&mut Func) -> bool) {
+    pass(func);
+    if cfg!(debug_assertions)
+        && let Err(violations) = ufc_ir::verify::verify(func)
+    {
+        panic!("pass `{name}` broke `{}`: {violations:?}", func.name);
+    }
+}
+
+fn verified(stage: &'static str, func: Func) -> Result<Func, Error> {
+    match ufc_ir::verify::verify(&func) {
+        Ok(()) => Ok(func),
+        Err(violations) => Err(Error::Internal {
+            stage,
+            message: format!("{violations:?}"),
+        }),
+    }
+}
+
+fn backend_error(kernel: &str, backend: &dyn Backend, error: ufc_target::BackendError) -> Error {
+    Error::Backend {
+        kernel: kernel.to_string(),
+        target: backend.name().to_string(),
+        error,
+    }
+}
+
+impl Module {
+    fn source_error(&self, diagnostics: Vec<ufc_lang::diag::Diagnostic>) -> Error {
+        Error::Source(Box::new(SourceError {
+            name: self.name().to_string(),
+            source: self.source().to_string(),
+            diagnostics,
+        }))
+    }
+}

@@ -1,0 +1,449 @@
+//! One kernel as a ufunc: its name, signature and loops, and calls of it on arrays.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
+
+use smallvec::SmallVec;
+use ufc_ir::{DType, TypeSet, cost};
+use ufc_target::launch::positions;
+use ufc_target::{CompileOptions, LaunchControl};
+
+use crate::array::call::{Launch, Request, arg_types};
+use crate::array::cast::{ArgType, LoopTypes, ParamType, resolve};
+use crate::array::{Array, Casting, Inputs, Operand, Output, Outputs};
+use crate::cache::{Loop, LoopCache, LoopKey};
+use crate::dispatch::{self, Picked, Target};
+use crate::error::Error;
+use crate::module::Module;
+use crate::pipeline;
+use crate::plan::Plan;
+
+/// A kernel that is applied to every element of its operands. Cheap to clone; usable from many threads at once.
+///
+/// Operands are broadcast as in NumPy, and converted to the kernel's dtypes as far as the casting rule allows. The
+/// first call with new dtypes compiles a loop for them, which later calls reuse.
+#[derive(Clone)]
+pub struct Ufunc {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    module: Module,
+    kernel: usize,
+    param_names: Vec<String>,
+    result_names: Vec<String>,
+    params: Vec<ParamType>,
+    bounds: Vec<TypeSet>,
+    loops: LoopCache,
+}
+
+/// How a call is to run. The default leaves the target to ufc, uses every core, and casts as NumPy does.
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions<'a> {
+    /// Where to run; where this is `auto`, the environment variable `UFC_TARGET` decides if it is set.
+    pub target: Target,
+    /// At most so many threads; if none is given, the environment variable `UFC_NUM_THREADS`, else as many as there are cores.
+    pub threads: Option<usize>,
+    /// Which conversions of operands are allowed.
+    pub casting: Casting,
+    /// How many vectors are in flight per turn; chosen by the back end if none is given.
+    pub interleave: Option<usize>,
+    /// Set from another thread to stop the call between blocks of elements; it then gives an error.
+    pub cancel: Option<&'a AtomicBool>,
+    /// Counts elements as they are done.
+    pub progress: Option<&'a AtomicU64>,
+}
+
+/// What is decided about a call before anything is prepared.
+struct Decided {
+    types: LoopTypes,
+    picked: Picked,
+    args: SmallVec<[ArgType; 4]>,
+}
+
+impl Ufunc {
+    pub(crate) fn new(module: Module, kernel: usize) -> Ufunc {
+        let checked = &module.checked().kernels()[kernel];
+        let params = checked.params.iter().map(|param| match param.ty {
+            ufc_lang::ParamType::Exact(dtype) => ParamType::Exact(dtype),
+            ufc_lang::ParamType::Generic(generic) => ParamType::Generic(generic),
+        });
+        let inner = Inner {
+            kernel,
+            param_names: checked.params.iter().map(|p| p.name.clone()).collect(),
+            result_names: (0..checked.results.len()).map(|i| i.to_string()).collect(),
+            params: params.collect(),
+            bounds: checked.generics.iter().map(|g| g.bound).collect(),
+            loops: LoopCache::default(),
+            module: module.clone(),
+        };
+        Ufunc {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// What the front end knows of the kernel.
+    pub fn kernel(&self) -> &ufc_lang::Kernel {
+        &self.inner.module.checked().kernels()[self.inner.kernel]
+    }
+
+    /// The module that the kernel is from.
+    pub fn module(&self) -> &Module {
+        &self.inner.module
+    }
+
+    /// The kernel's name.
+    pub fn name(&self) -> &str {
+        &self.kernel().name
+    }
+
+    /// The kernel's documentation comment.
+    pub fn doc(&self) -> &str {
+        &self.kernel().docs
+    }
+
+    /// The kernel's head, such as `mandelbrot(re: f32, im: f32, iters: u32) -> u8`.
+    pub fn signature(&self) -> String {
+        self.kernel().signature()
+    }
+
+    /// Number of inputs.
+    pub fn nin(&self) -> usize {
+        self.inner.params.len()
+    }
+
+    /// Number of outputs.
+    pub fn nout(&self) -> usize {
+        self.inner.result_names.len()
+    }
+
+    /// Names of the inputs in order.
+    pub fn param_names(&self) -> &[String] {
+        &self.inner.param_names
+    }
+
+    /// Types of the inputs: a dtype each, or the number of the generic whose dtype it takes.
+    pub fn params(&self) -> &[ParamType] {
+        &self.inner.params
+    }
+
+    /// The dtypes that each generic may stand for.
+    pub fn bounds(&self) -> &[TypeSet] {
+        &self.inner.bounds
+    }
+
+    /// Calls the kernel and gives its one result, in a new array.
+    ///
+    /// # Errors
+    /// If the operands do not fit, the target is not there, the kernel has several results, or there is no memory.
+    pub fn call<'a>(&self, inputs: impl Inputs<'a>) -> Result<Array, Error> {
+        self.with(CallOptions::default()).call(inputs)
+    }
+
+    /// Calls the kernel and gives all its results, in new arrays.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn call_all<'a>(&self, inputs: impl Inputs<'a>) -> Result<Vec<Array>, Error> {
+        self.with(CallOptions::default()).call_all(inputs)
+    }
+
+    /// Calls the kernel and writes its results to the outputs.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`]; on an error while the loop runs, the outputs are partly written.
+    pub fn call_into<'a>(
+        &self,
+        inputs: impl Inputs<'a>,
+        outputs: impl Outputs<'a>,
+    ) -> Result<(), Error> {
+        self.with(CallOptions::default())
+            .call_into(inputs, outputs)
+    }
+
+    /// What a call would do: which target and loop, how many threads, and why.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn plan<'a>(&self, inputs: impl Inputs<'a>) -> Result<Plan, Error> {
+        self.with(CallOptions::default()).plan(inputs)
+    }
+
+    /// The kernel, to be called in a certain way.
+    pub fn with<'o>(&self, options: CallOptions<'o>) -> Call<'_, 'o> {
+        Call {
+            ufunc: self,
+            options,
+        }
+    }
+
+    /// The kernel, to be called on a target.
+    pub fn on(&self, target: Target) -> Call<'_, 'static> {
+        self.with(CallOptions {
+            target,
+            ..CallOptions::default()
+        })
+    }
+
+    /// The loop for these dtypes and this target, compiled if it has not been before.
+    fn loop_for(&self, generics: &[DType], picked: &Picked, interleave: Option<usize>) -> Result<Arc<Loop>, Error> {
+        let device = picked.device.name.as_str();
+        let is_wanted = |key: &LoopKey| {
+            key.types == generics
+                && key.target == picked.backend.name()
+                && key.options.device.as_deref() == Some(device)
+                && key.options.interleave == interleave
+        };
+        if let Some(known) = self.inner.loops.get(is_wanted) {
+            return Ok(known);
+        }
+        let key = LoopKey {
+            types: generics.to_vec(),
+            target: picked.backend.name(),
+            options: CompileOptions {
+                device: Some(device.to_string()),
+                interleave,
+            },
+        };
+        let compile = |key: &LoopKey| self.compile(key, picked);
+        self.inner.loops.get_or_compile(key, compile)
+    }
+
+    fn compile(&self, key: &LoopKey, picked: &Picked) -> Result<Loop, Error> {
+        let legal = pipeline::legal(self.module(), self.name(), &key.types, picked.backend)?;
+        let executable = picked
+            .backend
+            .compile(&legal, &key.options)
+            .map_err(|error| self.backend_error(picked, error))?;
+        Ok(Loop {
+            executable,
+            inputs: legal.func().param_dtypes(),
+            outputs: legal.func().results.clone(),
+            positions: positions(legal.func()),
+            cost: cost::estimate(legal.func()),
+        })
+    }
+
+    fn backend_error(&self, picked: &Picked, error: ufc_target::BackendError) -> Error {
+        Error::Backend {
+            kernel: self.name().to_string(),
+            target: picked.backend.name().to_string(),
+            error,
+        }
+    }
+}
+
+impl fmt::Debug for Ufunc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<ufunc {}>", self.signature())
+    }
+}
+
+/// A ufunc together with how it is to be called.
+#[derive(Clone, Debug)]
+pub struct Call<'u, 'o> {
+    ufunc: &'u Ufunc,
+    options: CallOptions<'o>,
+}
+
+impl<'u, 'o> Call<'u, 'o> {
+    /// Uses at most so many threads.
+    pub fn threads(mut self, threads: usize) -> Call<'u, 'o> {
+        self.options.threads = Some(threads);
+        self
+    }
+
+    /// Allows these conversions of operands.
+    pub fn casting(mut self, casting: Casting) -> Call<'u, 'o> {
+        self.options.casting = casting;
+        self
+    }
+
+    /// Gives the one result in a new array. See [`Ufunc::call`].
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn call<'a>(&self, inputs: impl Inputs<'a>) -> Result<Array, Error> {
+        let mut results = self.call_all(inputs)?;
+        match (results.pop(), results.is_empty()) {
+            (Some(result), true) => Ok(result),
+            _ => Err(Error::SeveralResults {
+                kernel: self.ufunc.name().to_string(),
+                nout: self.ufunc.nout(),
+            }),
+        }
+    }
+
+    /// Gives all results in new arrays. See [`Ufunc::call_all`].
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn call_all<'a>(&self, inputs: impl Inputs<'a>) -> Result<Vec<Array>, Error> {
+        self.run(inputs.to_operands(), SmallVec::new())
+    }
+
+    /// Writes the results to the outputs. See [`Ufunc::call_into`].
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn call_into<'a>(
+        &self,
+        inputs: impl Inputs<'a>,
+        outputs: impl Outputs<'a>,
+    ) -> Result<(), Error> {
+        let outputs = outputs.to_outputs();
+        if outputs.is_empty() {
+            return Err(Error::Array(crate::array::ArrayError::OperandCount {
+                what: "outputs",
+                have: 0,
+                want: self.ufunc.nout(),
+            }));
+        }
+        self.run(inputs.to_operands(), outputs).map(drop)
+    }
+
+    /// Compiles the loop that a call with these inputs would use, so that the call itself does not have to.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn prepare<'a>(&self, inputs: impl Inputs<'a>) -> Result<(), Error> {
+        let decided = self.decide(&inputs.to_operands(), &[])?;
+        let generics = &decided.types.generics;
+        let options = self.options.interleave;
+        self.ufunc.loop_for(generics, &decided.picked, options).map(drop)
+    }
+
+    fn decide(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> Result<Decided, Error> {
+        let inner = &*self.ufunc.inner;
+        let args = arg_types(&inner.param_names, inputs, outputs)?;
+        let casting = self.options.casting;
+        let types = resolve(&inner.param_names, &inner.params, &inner.bounds, &args, casting)?;
+        let picked = dispatch::pick(self.target())?;
+        Ok(Decided {
+            types,
+            picked,
+            args,
+        })
+    }
+
+    fn target(&self) -> &Target {
+        match self.options.target.is_auto() {
+            true => Target::from_env(),
+            false => &self.options.target,
+        }
+    }
+
+    fn threads(&self) -> Option<usize> {
+        self.options.threads.or_else(threads_from_env)
+    }
+
+    fn run<'a>(
+        &self,
+        inputs: SmallVec<[Operand<'a>; 4]>,
+        outputs: SmallVec<[Output<'a>; 2]>,
+    ) -> Result<Vec<Array>, Error> {
+        let decided = self.decide(&inputs, &outputs)?;
+        let ready = self.ufunc.loop_for(
+            &decided.types.generics,
+            &decided.picked,
+            self.options.interleave,
+        )?;
+        let mut launch = self.launch(&ready, inputs, outputs)?;
+        if !launch.is_empty() {
+            let control = LaunchControl {
+                threads: self.threads(),
+                cancel: self.options.cancel,
+                progress: self.options.progress,
+            };
+            let done = launch.with_args(|args| {
+                #[expect(unsafe_code, reason = "the operands are raw memory to the back end")]
+                // SAFETY: the launch was prepared from views, which vouch for every element that their shapes and strides
+                // reach; outputs are exclusive borrows or new arrays, and inputs that overlap them otherwise than
+                // element by element were copied.
+                unsafe {
+                    ready.executable.launch(args, &control)
+                }
+            });
+            done.map_err(|error| self.ufunc.backend_error(&decided.picked, error))?;
+        }
+        Ok(launch.finish()?)
+    }
+
+    fn launch<'a>(
+        &self,
+        ready: &Loop,
+        inputs: SmallVec<[Operand<'a>; 4]>,
+        outputs: SmallVec<[Output<'a>; 2]>,
+    ) -> Result<Launch<'a>, Error> {
+        let inner = &*self.ufunc.inner;
+        let launch = Launch::prepare(Request {
+            input_names: &inner.param_names,
+            inputs,
+            input_dtypes: &ready.inputs,
+            output_names: &inner.result_names,
+            outputs,
+            output_dtypes: &ready.outputs,
+            positions: &ready.positions,
+            casting: self.options.casting,
+        });
+        Ok(launch?)
+    }
+
+    /// What a call would do. See [`Ufunc::plan`].
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`].
+    pub fn plan<'a>(&self, inputs: impl Inputs<'a>) -> Result<Plan, Error> {
+        let inputs = inputs.to_operands();
+        let decided = self.decide(&inputs, &[])?;
+        let choice = dispatch::choose(self.target())?;
+        let generics = &decided.types.generics;
+        let interleave = self.options.interleave;
+        let ready = self.ufunc.loop_for(generics, &decided.picked, interleave)?;
+        let names = self.ufunc.param_names().iter();
+        let casts = names.zip(&decided.args).zip(&decided.types.params);
+        let casts = casts.filter_map(|((name, arg), to)| match arg {
+            ArgType::Strong(from, _) if from != to => Some((name.clone(), from.to_string(), *to)),
+            _ => None,
+        });
+        let casts = casts.collect();
+        let launch = self.launch(&ready, inputs, SmallVec::new())?;
+        let (threads, threads_reason) = ready.executable.threads(
+            launch.len(),
+            &LaunchControl {
+                threads: self.threads(),
+                ..LaunchControl::default()
+            },
+        );
+        Ok(Plan {
+            kernel: self.ufunc.name().to_string(),
+            target: choice.backend.name().to_string(),
+            device: choice.device.name.clone(),
+            reason: choice.reason,
+            rejected: choice
+                .rejected
+                .into_iter()
+                .map(|(target, why)| (target.to_string(), why))
+                .collect(),
+            inputs: ready.inputs.clone(),
+            outputs: ready.outputs.clone(),
+            casts,
+            shape: launch.shape().to_vec(),
+            loop_dims: launch.plan().shape().to_vec(),
+            threads,
+            threads_reason,
+            ops_per_element: ready.cost.ops,
+            bytes_per_element: ready.cost.bytes,
+        })
+    }
+}
+
+/// The number of threads that the environment variable `UFC_NUM_THREADS` asks for; ignored unless it is a positive number.
+fn threads_from_env() -> Option<usize> {
+    static THREADS: OnceLock<Option<usize>> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        let text = std::env::var("UFC_NUM_THREADS").ok()?;
+        text.trim().parse().ok().filter(|n| *n > 0)
+    })
+}
