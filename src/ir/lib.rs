@@ -1,5 +1,7 @@
 //! The IR: structured SSA over typed scalars. See [`func`] for its shape and [`ops`] for what there is to do.
 
+#[cfg(test)]
+mod agreement;
 pub mod builder;
 pub mod constant;
 pub mod convert;
@@ -11,6 +13,8 @@ pub mod func;
 pub mod interp;
 pub mod ops;
 pub mod passes;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod verify;
 

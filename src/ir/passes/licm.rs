@@ -23,7 +23,8 @@ pub fn run(func: &mut Func) -> bool {
 
 /// Moves the constants of all regions to the start of the body, in the order in which they stand.
 fn hoist_constants(func: &mut Func) -> bool {
-    let mut constants = Vec::new();
+    let before = func.regions[func.body].insts.clone();
+    let mut constants: Vec<Vec<Inst>> = Vec::new();
     let mut nested = Vec::new();
     func.for_each_region(|region| nested.push(region));
     for &region in &nested {
@@ -33,9 +34,9 @@ fn hoist_constants(func: &mut Func) -> bool {
         func.regions[region].insts = kept;
         constants.push(moved);
     }
-    let changed = constants.iter().skip(1).any(|moved| !moved.is_empty());
     let mut insts: Vec<Inst> = constants.into_iter().flatten().collect();
     insts.append(&mut func.regions[func.body].insts);
+    let changed = insts != before;
     func.regions[func.body].insts = insts;
     changed
 }

@@ -136,7 +136,8 @@ fn number(dtype: DType, n: i8) -> Const {
     match dtype.kind() {
         Kind::Complex => Const::from_bits(dtype, number(dtype.part(), n).bits()),
         Kind::Bool => Const::bool(n != 0),
-        Kind::Signed | Kind::Unsigned | Kind::Float => from_int(dtype, i128::from(n)),
+        Kind::Signed | Kind::Unsigned => Const::int(dtype, n.into()),
+        Kind::Float => from_int(dtype, n.into()),
     }
 }
 
@@ -275,8 +276,11 @@ fn twice(b: &mut Builder<'_>, op: Op, args: &[Value], _: DType) -> Option<Value>
     }
 }
 
-/// `|-x| = |x|`, `||x|| = |x|`: every dtype, integers wrapping alike.
-fn abs_of_sign_change(b: &mut Builder<'_>, _: Op, args: &[Value], _: DType) -> Option<Value> {
+/// `|-x| = |x|`, `||x|| = |x|`: signed integers, which wrap alike, and floats; `|x| = x` for unsigned ones.
+fn abs_of_sign_change(b: &mut Builder<'_>, _: Op, args: &[Value], t: DType) -> Option<Value> {
+    if t.kind() == Kind::Unsigned {
+        return Some(args[0]);
+    }
     match b.func.defining_op(args[0])? {
         (Op::Abs, _) => Some(args[0]),
         (Op::Neg, inner) => {
