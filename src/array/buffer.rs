@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 pub const ALIGNMENT: usize = 64;
 
 /// Bytes at an aligned address.
-pub struct Buffer {
+pub(super) struct Buffer {
     start: NonNull<u8>,
     len: usize,
 }
@@ -25,7 +25,7 @@ unsafe impl Sync for Buffer {}
 
 impl Buffer {
     /// That many zero bytes.
-    pub fn zeroed(len: usize) -> Result<Buffer, ArrayError> {
+    pub(super) fn zeroed(len: usize) -> Result<Buffer, ArrayError> {
         let out_of_memory = || ArrayError::OutOfMemory { bytes: len };
         let layout = Layout::from_size_align(len, ALIGNMENT).map_err(|_| out_of_memory())?;
         if len == 0 {
@@ -40,17 +40,22 @@ impl Buffer {
     }
 
     /// Address of the first byte.
-    pub fn as_ptr(&self) -> *const u8 {
+    pub(super) fn as_ptr(&self) -> *const u8 {
         self.start.as_ptr()
     }
 
     /// Address of the first byte, for writing.
-    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+    pub(super) fn as_mut_ptr(&mut self) -> *mut u8 {
         self.start.as_ptr()
     }
 
+    /// How many bytes there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         // SAFETY: `len` bytes at `start` are ours and initialized; a zero length is fine at any aligned address.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }

@@ -1,5 +1,7 @@
 //! From the operands of a call to a launch: shapes, conversions, copies where operands overlap, and the loop plan.
 
+#![expect(unsafe_code, reason = "an output may be an input of its own call")]
+
 use super::Array;
 use super::broadcast::{broadcast_shapes, broadcast_strides};
 use super::cast::{ArgType, Casting, can_cast, check_count, convert_value};
@@ -151,7 +153,7 @@ fn no_such_output(names: &[String], number: usize, output: usize) -> ArrayError 
 impl<'a> Launch<'a> {
     /// Makes the operands ready. Inputs of other dtypes or in the other byte order are converted as a whole; so are
     /// outputs, at the end. An input that overlaps an output other than element by element is copied.
-    pub fn prepare(request: Request<'_, 'a>) -> Result<Launch<'a>, ArrayError> {
+    pub fn prepare(mut request: Request<'_, 'a>) -> Result<Launch<'a>, ArrayError> {
         let nout = request.output_dtypes.len();
         check_count("inputs", request.inputs.len(), request.input_dtypes.len())?;
         if !request.outputs.is_empty() {
@@ -164,13 +166,21 @@ impl<'a> Launch<'a> {
             &request.outputs,
         )?;
         check_positions(request.positions, &shape)?;
-        let mut given = given_outputs(&request, &shape)?;
+        let given_any = !request.outputs.is_empty();
+        let outputs = std::mem::take(&mut request.outputs);
+        let mut given = given_outputs(outputs, &request, &shape)?;
         let originals: SmallVec<[View<'a>; 2]> = given
             .iter()
-            .map(|(view, _)| View::wrap(view.raw().clone()))
+            .map(|(view, _)| {
+                let raw = view.raw();
+                let (dtype, swapped) = (raw.dtype, raw.byte_swapped);
+                // SAFETY: the output is borrowed for `'a`, and read and written only as operands of this call, which
+                // looks for overlaps.
+                unsafe { View::from_raw(raw.start, dtype, &raw.shape, &raw.strides, swapped) }
+            })
             .collect();
         let mut results = Vec::new();
-        if request.outputs.is_empty() {
+        if !given_any {
             for &dtype in request.output_dtypes {
                 results.push(Array::zeros(dtype, &shape)?);
             }
@@ -339,9 +349,13 @@ fn check_positions(positions: &[Option<u8>], shape: &[usize]) -> Result<(), Arra
 /// The caller's outputs in the loop's shape, each with memory of the loop's dtype if its own will not do.
 type Given<'a> = SmallVec<[(ViewMut<'a>, Option<Array>); 2]>;
 
-fn given_outputs<'a>(request: &Request<'_, 'a>, shape: &[usize]) -> Result<Given<'a>, ArrayError> {
+fn given_outputs<'a>(
+    outputs: SmallVec<[Output<'a>; 2]>,
+    request: &Request<'_, 'a>,
+    shape: &[usize],
+) -> Result<Given<'a>, ArrayError> {
     let mut given = Given::new();
-    for (number, output) in request.outputs.iter().enumerate() {
+    for (number, output) in outputs.into_iter().enumerate() {
         let dtype = request.output_dtypes[number];
         let (have, swapped) = (output.view.dtype(), output.view.is_byte_swapped());
         if !can_cast(dtype, have, request.casting) || swapped && request.casting == Casting::No {
@@ -353,11 +367,10 @@ fn given_outputs<'a>(request: &Request<'_, 'a>, shape: &[usize]) -> Result<Given
                 output: true,
             });
         }
-        // The request is consumed by the caller, so this is the only view of the output that is used from here on.
-        let mut view = ViewMut::wrap(output.view.raw().clone());
-        if output.flat {
-            view = view.reshape(shape)?;
-        }
+        let view = match output.flat {
+            true => output.view.reshape(shape)?,
+            false => output.view,
+        };
         let shared = |(other, _): &(ViewMut<'_>, _)| {
             overlap(shape, place(other.raw()), place(view.raw())) != Overlap::Disjoint
         };

@@ -55,13 +55,21 @@ numbers! {
 
 macro_rules! plain_targets {
     ($($T:ty)*) => {$(
+        // `as` from a type to itself is there for one of the types in each method.
+        #[allow(trivial_numeric_casts, reason = "the macro is used for the widest types too")]
         impl FromNumber for $T {
-            fn of_i64(n: i64) -> Self { n as $T }
-            fn of_u64(n: u64) -> Self { n as $T }
-            #[expect(clippy::allow_attributes, reason = "only one of the types is f64 already")]
-            #[allow(trivial_numeric_casts, reason = "one of the types is f64 already")]
-            fn of_f64(x: f64) -> Self { x as $T }
-            fn of_parts(re: f64, _: f64) -> Self { Self::of_f64(re) }
+            fn of_i64(n: i64) -> Self {
+                n as $T
+            }
+            fn of_u64(n: u64) -> Self {
+                n as $T
+            }
+            fn of_f64(x: f64) -> Self {
+                x as $T
+            }
+            fn of_parts(re: f64, _: f64) -> Self {
+                Self::of_f64(re)
+            }
         }
     )*};
 }

@@ -14,6 +14,7 @@ pub mod iter;
 pub mod layout;
 #[cfg(feature = "ndarray")]
 mod nd;
+pub mod npy;
 mod operand;
 mod show;
 mod view;
@@ -26,10 +27,9 @@ pub use operand::{InPlace, Inputs, Operand, Output, Outputs, ToOperand, ToOutput
 pub use view::{View, ViewMut};
 
 use buffer::Buffer;
-use layout::{Shape, byte_count, c_strides, element_count};
+use layout::{Shape, byte_count, element_count};
 use std::fmt;
 use ufc_ir::{Const, DType};
-use view::RawView;
 
 /// Elements of one dtype in C order, in memory of its own that starts at a multiple of [`ALIGNMENT`].
 pub struct Array {
@@ -150,23 +150,12 @@ impl Array {
 
     /// All elements for reading.
     pub fn view(&self) -> View<'_> {
-        View::wrap(self.raw(self.buffer.as_ptr().cast_mut()))
+        View::of_buffer(&self.buffer, self.dtype, &self.shape)
     }
 
     /// All elements for writing.
     pub fn view_mut(&mut self) -> ViewMut<'_> {
-        let start = self.buffer.as_mut_ptr();
-        ViewMut::wrap(self.raw(start))
-    }
-
-    fn raw(&self, start: *mut u8) -> RawView {
-        RawView {
-            start,
-            dtype: self.dtype,
-            strides: c_strides(&self.shape, self.dtype.size()),
-            shape: self.shape.clone(),
-            byte_swapped: false,
-        }
+        ViewMut::of_buffer(&mut self.buffer, self.dtype, &self.shape)
     }
 
     /// The same elements in another shape.
@@ -290,13 +279,13 @@ impl<T: Element> From<T> for Array {
 
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show::debug(f, "Array", self.view().raw())
+        show::debug(f, "Array", &self.view())
     }
 }
 
 impl fmt::Display for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show::display(f, self.view().raw())
+        show::display(f, &self.view())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::element::format_value;
 use super::error::Tuple;
-use super::view::{RawView, View};
+use super::view::View;
 use std::fmt;
 
 /// Arrays with more elements than this are abbreviated.
@@ -12,25 +12,24 @@ const FULL: usize = 1000;
 const EDGE: usize = 3;
 
 /// `View<f32, (2, 3)> [[1.0, …], …]`.
-pub(crate) fn debug(f: &mut fmt::Formatter<'_>, what: &str, raw: &RawView) -> fmt::Result {
-    let order = if raw.byte_swapped {
+pub(crate) fn debug(f: &mut fmt::Formatter<'_>, what: &str, view: &View<'_>) -> fmt::Result {
+    let order = if view.is_byte_swapped() {
         ", byte-swapped"
     } else {
         ""
     };
-    let tuple = Tuple(&raw.shape);
-    write!(f, "{what}<{}, {tuple}{order}> ", raw.dtype)?;
-    display(f, raw)
+    let tuple = Tuple(view.shape());
+    write!(f, "{what}<{}, {tuple}{order}> ", view.dtype())?;
+    display(f, view)
 }
 
 /// Nested brackets.
-pub(crate) fn display(f: &mut fmt::Formatter<'_>, raw: &RawView) -> fmt::Result {
-    let view = View::wrap(raw.clone());
+pub(crate) fn display(f: &mut fmt::Formatter<'_>, view: &View<'_>) -> fmt::Result {
     if view.is_empty() {
         return f.write_str("[]");
     }
     let abbreviate = view.len() > FULL;
-    axis(f, &view, &mut Vec::new(), abbreviate)
+    axis(f, view, &mut Vec::new(), abbreviate)
 }
 
 /// The elements below a position; no deeper than there are axes, which are few.

@@ -7,6 +7,7 @@
 
 use super::Array;
 use super::broadcast::broadcast_strides;
+use super::buffer::Buffer;
 use super::element::Element;
 use super::error::ArrayError;
 use super::layout::{
@@ -89,6 +90,19 @@ impl RawView {
             strides: strides.into(),
             byte_swapped: false,
         })
+    }
+
+    /// Contiguous elements that take up a buffer exactly.
+    fn filling(start: *mut u8, buffer: &Buffer, dtype: DType, shape: &[usize]) -> RawView {
+        let count = element_count(shape);
+        assert_eq!(count.map(|n| n * dtype.size()), Some(buffer.len()));
+        RawView {
+            start,
+            dtype,
+            shape: shape.into(),
+            strides: c_strides(shape, dtype.size()),
+            byte_swapped: false,
+        }
     }
 
     fn element(&self, offset: isize) -> Const {
@@ -271,7 +285,7 @@ macro_rules! common_methods {
                 })
             }
 
-            pub(crate) fn wrap(raw: RawView) -> Self {
+            fn wrap(raw: RawView) -> Self {
                 Self {
                     raw,
                     memory: PhantomData,
@@ -396,13 +410,13 @@ macro_rules! common_methods {
 
         impl fmt::Debug for $View<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                super::show::debug(f, stringify!($View), &self.raw)
+                super::show::debug(f, stringify!($View), &View::wrap(self.raw.clone()))
             }
         }
 
         impl fmt::Display for $View<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                super::show::display(f, &self.raw)
+                super::show::display(f, &View::wrap(self.raw.clone()))
             }
         }
     };
@@ -431,6 +445,24 @@ impl<'a> View<'a> {
             strides: Strides::new(),
             byte_swapped: false,
         })
+    }
+
+    /// All of an array's memory.
+    pub(super) fn of_buffer(buffer: &'a Buffer, dtype: DType, shape: &[usize]) -> View<'a> {
+        Self::wrap(RawView::filling(
+            buffer.as_ptr().cast_mut(),
+            buffer,
+            dtype,
+            shape,
+        ))
+    }
+
+    /// The elements' memory if they are contiguous and in native byte order.
+    pub(super) fn contiguous_bytes(&self) -> Option<&[u8]> {
+        let in_order = self.is_contiguous() && !self.is_byte_swapped();
+        let bytes = self.len() * self.dtype().size();
+        // SAFETY: that many bytes from the first element on are those of the elements, all initialized.
+        in_order.then(|| unsafe { std::slice::from_raw_parts(self.raw.start, bytes) })
     }
 
     /// A slice in C order as an array of a shape with exactly as many elements.
@@ -514,6 +546,12 @@ impl<'a> ViewMut<'a> {
             strides: Strides::from_slice(&[size_of::<T>() as isize]),
             byte_swapped: false,
         })
+    }
+
+    /// All of an array's memory.
+    pub(super) fn of_buffer(buffer: &'a mut Buffer, dtype: DType, shape: &[usize]) -> ViewMut<'a> {
+        let start = buffer.as_mut_ptr();
+        Self::wrap(RawView::filling(start, buffer, dtype, shape))
     }
 
     /// A slice in C order as an array of a shape with exactly as many elements.
