@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod agreement;
 pub mod builder;
+pub mod bytes;
 pub mod constant;
 pub mod convert;
 pub mod cost;
