@@ -1,7 +1,7 @@
 //! The table of operations: every fact about an operation that does not belong to one target stands in its row.
 //!
-//! There are two lists. [`core_ops!`] has the operations that every back end either lowers itself or declares, per
-//! dtype, to be expanded or promoted (`ufc-target`'s legality). [`math_fns!`] has the functions that are always
+//! There are two lists. [`core_ops!`](crate::core_ops) has the operations that every back end either lowers itself or declares, per
+//! dtype, to be expanded or promoted (`ufc-target`'s legality). [`math_fns!`](crate::math_fns) has the functions that are always
 //! written in terms of the core, by an expansion in `src/math/`, unless a back end declares one native.
 //!
 //! Derived from the rows, never written again: the enums, names, type checking (by the front end and by the
