@@ -26,7 +26,7 @@ pub fn optimize(func: &mut Func) {
     run("cse", func, passes::cse::run);
     run("simplify", func, passes::simplify::run);
     run("licm", func, passes::licm::run);
-    run("carry", func, passes::carry::run);
+    run("counter", func, passes::counter::run);
     run("sink", func, passes::sink::run);
     run("cse", func, passes::cse::run);
     run("dce", func, passes::dce::run);

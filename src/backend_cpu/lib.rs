@@ -11,6 +11,7 @@ mod vplan;
 use clif::isa::{self, Isa};
 use clif::jit::Code;
 use clif::legal::CpuLegality;
+use clif::pool::Pool;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use std::sync::Arc;
@@ -88,25 +89,31 @@ impl Backend for CpuBackend {
 /// A function in Cranelift's form, and the machine it is meant for.
 struct Generated {
     function: cranelift_codegen::ir::Function,
+    pool: Pool,
     isa: Isa,
 }
 
 fn generate(legal: &Legal, options: &CompileOptions) -> Result<Generated, BackendError> {
     let isa = Isa::new(options.device.as_deref())?;
     let mut func = legal.func().clone();
-    if spmd::run(&mut func) {
-        cse::run(&mut func);
-        dce::run(&mut func);
-    }
+    spmd::run(&mut func);
+    clif::masks::run(&mut func);
+    cse::run(&mut func);
+    dce::run(&mut func);
     let varying = uniform::analyze(&func);
     let plan = Plan::new(&func, &varying, options.interleave);
-    let function = clif::lower::lower(&func, &varying, &plan, &isa)?;
-    Ok(Generated { function, isa })
+    let (function, pool) = clif::lower::lower(&func, &varying, &plan, &isa)?;
+    Ok(Generated {
+        function,
+        pool,
+        isa,
+    })
 }
 
 /// Machine code, and its text if it was asked for.
 struct Compiled {
     bytes: Vec<u8>,
+    pool: Pool,
     text: String,
 }
 
@@ -123,14 +130,15 @@ impl Generated {
         }
         Ok(Compiled {
             bytes: code.code_buffer().to_vec(),
+            pool: self.pool,
             text: code.vcode.clone().unwrap_or_default(),
         })
     }
 }
 
 impl Compiled {
-    fn code(&self) -> Result<Code, BackendError> {
-        Code::load(&self.bytes)
+    fn code(self) -> Result<Code, BackendError> {
+        Code::load(&self.bytes, self.pool)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Passes over functions. Each is a file with one `run(&mut Func) -> bool`, which tells whether anything changed.
 
 pub mod carry;
+pub mod counter;
 pub mod cse;
 pub mod dce;
 pub mod fold;
