@@ -448,3 +448,182 @@ impl<'a> Memory<'_, 'a> {
         written.any(|o| overlap(self.shape, input, place(o.raw())) == Overlap::Partial)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::operand::{InPlace, Inputs, Outputs, Weak};
+    use super::*;
+
+    fn request<'a>(
+        inputs: impl Inputs<'a>,
+        outputs: SmallVec<[Output<'a>; 2]>,
+        names: &'static [String; 2],
+    ) -> Request<'static, 'a> {
+        Request {
+            input_names: names,
+            inputs: inputs.to_operands(),
+            input_dtypes: &[DType::I32; 2],
+            output_names: &[],
+            outputs,
+            output_dtypes: &[DType::I32],
+            positions: &[],
+            casting: Casting::SameKind,
+        }
+    }
+
+    fn names() -> &'static [String; 2] {
+        static NAMES: std::sync::OnceLock<[String; 2]> = std::sync::OnceLock::new();
+        NAMES.get_or_init(|| ["a".to_owned(), "b".to_owned()])
+    }
+
+    /// Writes `a + 10 b` to each element in turn, as a back end that does one element at a time would.
+    fn run(launch: &mut Launch<'_>) {
+        if launch.is_empty() {
+            return;
+        }
+        launch.with_args(|args| {
+            let offsets = |operand: usize| {
+                super::super::layout::Offsets::new(args.shape, args.strides[operand])
+            };
+            for ((a, b), out) in offsets(0).zip(offsets(1)).zip(offsets(2)) {
+                let at = |operand: usize, offset| {
+                    let pointer: *mut u8 = args.pointers[operand];
+                    pointer.wrapping_offset(offset).cast::<i32>()
+                };
+                // SAFETY: the launch vouches for its operands.
+                unsafe {
+                    let sum = at(0, a).read_unaligned() + 10 * at(1, b).read_unaligned();
+                    at(2, out).write_unaligned(sum);
+                }
+            }
+        });
+    }
+
+    fn result<'a>(inputs: impl Inputs<'a>) -> Result<Array, String> {
+        let launch = Launch::prepare(request(inputs, SmallVec::new(), names()));
+        let mut launch = launch.map_err(|e| e.to_string())?;
+        run(&mut launch);
+        launch
+            .finish()
+            .map(|mut r| r.remove(0))
+            .map_err(|e| e.to_string())
+    }
+
+    fn write<'a>(inputs: impl Inputs<'a>, outputs: impl Outputs<'a>) -> Result<(), String> {
+        let request = request(inputs, outputs.to_outputs(), names());
+        let mut launch = Launch::prepare(request).map_err(|e| e.to_string())?;
+        run(&mut launch);
+        launch.finish().map(drop).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn results_are_broadcast_and_inputs_converted() {
+        let column = [1u8, 2];
+        let column = View::from_slice(&column).column().unwrap();
+        let sum = result((&column, &[1i32, 2, 3])).unwrap();
+        assert_eq!(sum.shape(), [2, 3]);
+        assert_eq!(sum.as_slice::<i32>().unwrap(), [11, 21, 31, 12, 22, 32]);
+        let sum = result((5i32, Weak::Int(2))).unwrap();
+        assert_eq!((sum.ndim(), sum.as_slice::<i32>().unwrap()), (0, &[25][..]));
+        let none: [i32; 0] = [];
+        assert_eq!(result((&none, 1i32)).unwrap().shape(), [0]);
+        assert!(
+            result((&[1i32, 2], &[1i32, 2, 3]))
+                .unwrap_err()
+                .contains("axis 0 is 2 and 3")
+        );
+        assert_eq!(
+            result(1i32).unwrap_err(),
+            "the kernel takes 2 inputs, but 1 were given"
+        );
+    }
+
+    #[test]
+    fn outputs_take_the_results_or_say_why_not() {
+        let mut flat = vec![0i32; 4];
+        let rows = Array::from_shape(&[2, 1], &[1i32, 2]).unwrap();
+        write((&rows, &[1i32, 2]), &mut flat).unwrap();
+        assert_eq!(flat, [11, 21, 12, 22]);
+        write((1i32, 1i32), &mut flat).unwrap();
+        assert_eq!(flat, [11; 4]);
+        let refused = write((&rows, &[1i32, 2]), &mut flat[..3]).unwrap_err();
+        assert_eq!(
+            refused,
+            "output `0` has shape (3,), but the results have shape (2, 2)"
+        );
+        let mut wide = vec![0f64; 2];
+        write((&[1i32, 2], 0i32), &mut wide).unwrap();
+        assert_eq!(wide, [1.0, 2.0]);
+        let refused = write((&[1i32, 2], 0i32), &mut [0u8; 2]).unwrap_err();
+        assert!(
+            refused.starts_with("output `0` is u8 but the kernel yields i32"),
+            "{refused}"
+        );
+        let mut one = Array::zeros(DType::I32, &[1, 2]).unwrap();
+        assert!(write((&rows, &[1i32, 2]), &mut one).is_err());
+        let mut taller = Array::zeros(DType::I32, &[2, 2]).unwrap();
+        write((&[1i32, 2], 0i32), &mut taller).unwrap();
+        assert_eq!(taller.as_slice::<i32>().unwrap(), [1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn an_output_may_be_an_input() {
+        let mut data = vec![1i32, 2, 3];
+        write((InPlace(0), &[1i32, 1, 1]), &mut data).unwrap();
+        assert_eq!(data, [11, 12, 13]);
+        let mut data = vec![1i16, 2, 3];
+        write((InPlace(0), InPlace(0)), &mut data).unwrap();
+        assert_eq!(data, [11, 22, 33]);
+        let refused = write((InPlace(1), 1i32), &mut data).unwrap_err();
+        assert_eq!(
+            refused,
+            "`a` stands for the memory of output 1, which was not given"
+        );
+    }
+
+    #[test]
+    fn overlapping_operands_behave_as_if_copied() {
+        let size = size_of::<i32>() as isize;
+        // Where the output starts, where the input does, and its step: shifted either way, reversed, repeated, the same.
+        for (output, input, step) in [
+            (1, 0, 1),
+            (0, 1, 1),
+            (0, 7, -1),
+            (0, 3, 0),
+            (4, 4, 1),
+            (0, 0, 2),
+        ] {
+            let mut data: Vec<i32> = (0..16).collect();
+            let expected: Vec<i32> = (0..8)
+                .map(|i| data[(input as isize + i * step) as usize] + 10)
+                .collect();
+            let start = data.as_mut_ptr().cast::<u8>();
+            let at = |index: usize| start.wrapping_add(index * size as usize);
+            // SAFETY: both views lie in `data`, which is not used otherwise until the call is over.
+            let (from, to) = unsafe {
+                let from = View::from_raw(at(input), DType::I32, &[8], &[step * size], false);
+                let to = ViewMut::from_raw(at(output), DType::I32, &[8], &[size], false);
+                (from, to)
+            };
+            write((from, 1i32), to).unwrap();
+            assert_eq!(
+                data[output..output + 8],
+                expected,
+                "{output} {input} {step}"
+            );
+        }
+    }
+
+    #[test]
+    fn positions_need_their_axis() {
+        let request = Request {
+            positions: &[Some(1)],
+            ..request((&[1i32], &[2i32]), SmallVec::new(), names())
+        };
+        let message = Launch::prepare(request).unwrap_err().to_string();
+        assert!(
+            message.contains("`index(1)`") && message.contains("(1,)"),
+            "{message}"
+        );
+    }
+}
