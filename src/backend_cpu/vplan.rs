@@ -32,6 +32,7 @@ pub(crate) fn lane_width(dtype: DType) -> usize {
 pub(crate) struct Plan {
     /// Lanes computed per turn of the loop over elements.
     pub(crate) lanes: usize,
+    column_lanes: usize,
     masks: SecondaryMap<Value, usize>,
 }
 
@@ -53,18 +54,24 @@ impl Plan {
         let least = VECTOR / census.narrowest;
         Plan {
             lanes: lanes.max(least),
+            column_lanes: least,
             masks,
         }
     }
 
     /// Width in bytes of the lanes that hold a varying bool.
     pub(crate) fn mask(&self, value: Value) -> usize {
-        self.masks[value].max(if self.lanes < 4 { 8 } else { 4 })
+        self.masks[value].max(VECTOR / self.column_lanes)
     }
 
     /// How many vectors hold a value whose lanes are so wide.
     pub(crate) fn vectors(&self, width: usize) -> usize {
         self.lanes * width / VECTOR
+    }
+
+    /// How many columns the lanes are cut into: the fewest lanes that fill a vector of every width in use.
+    pub(crate) fn columns(&self) -> usize {
+        self.lanes / self.column_lanes
     }
 }
 

@@ -142,7 +142,8 @@ pub(crate) fn missing() -> &'static str {
 
 fn flags() -> Result<Flags, settings::SetError> {
     let mut builder = settings::builder();
-    builder.set("opt_level", "speed")?;
+    // Our own passes have optimized already; Cranelift's would move loads away from the instructions that use them.
+    builder.set("opt_level", "none")?;
     // A large frame touches its pages in order, so that running out of stack is a fault and nothing worse.
     builder.set("enable_probestack", "true")?;
     builder.set("probestack_strategy", "inline")?;

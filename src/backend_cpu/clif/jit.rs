@@ -4,6 +4,7 @@
     reason = "memory is made executable, called, and handed to generated code as raw addresses"
 )]
 
+use crate::clif::pool::Pool;
 use memmap2::{Mmap, MmapMut};
 use std::fmt;
 use ufc_target::{BackendError, InnerLoop};
@@ -11,6 +12,8 @@ use ufc_target::{BackendError, InnerLoop};
 /// A compiled inner loop and the memory it lives in.
 pub(crate) struct Code {
     memory: Mmap,
+    /// Read by the code.
+    _pool: Pool,
 }
 
 impl Code {
@@ -20,7 +23,7 @@ impl Code {
     ///
     /// # Errors
     /// If the system gives no memory, or forbids executable memory.
-    pub(crate) fn load(bytes: &[u8]) -> Result<Code, BackendError> {
+    pub(crate) fn load(bytes: &[u8], pool: Pool) -> Result<Code, BackendError> {
         let failed = |what: &str, error: std::io::Error| {
             BackendError::LaunchFailed(format!("{what}: {error}"))
         };
@@ -34,7 +37,10 @@ impl Code {
             )
         })?;
         clear_instruction_cache(&memory);
-        Ok(Code { memory })
+        Ok(Code {
+            memory,
+            _pool: pool,
+        })
     }
 
     /// The function, valid while `self` is.

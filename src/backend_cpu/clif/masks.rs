@@ -79,8 +79,11 @@ fn replace_uses(func: &mut Func, replaced: &SecondaryMap<Value, Option<Value>>) 
         for i in 0..func.regions[region].insts.len() {
             let inst = func.regions[region].insts[i];
             let args = &mut func.insts[inst].args;
-            args.iter_mut().for_each(|v| *v = replaced[*v].unwrap_or(*v));
+            args.iter_mut()
+                .for_each(|v| *v = replaced[*v].unwrap_or(*v));
         }
-        func.regions[region].end.map_uses(|v| replaced[v].unwrap_or(v));
+        func.regions[region]
+            .end
+            .map_uses(|v| replaced[v].unwrap_or(v));
     }
 }

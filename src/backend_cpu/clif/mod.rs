@@ -4,5 +4,5 @@ pub(crate) mod isa;
 pub(crate) mod jit;
 pub(crate) mod legal;
 pub(crate) mod lower;
-pub(crate) mod pool;
 pub(crate) mod masks;
+pub(crate) mod pool;

@@ -235,7 +235,7 @@ impl Cx<'_, '_> {
         };
         let plain = args.iter().position(plain);
         let vectors: Vec<Vec<Clif>> = args.iter().map(|v| self.vectors(*v)).collect();
-        self.each(&vectors, |cx, args| match plain {
+        self.each(vectors, |cx, args| match plain {
             Some(constant) => {
                 let (other, constant) = (args[1 - constant], args[constant]);
                 if number {

@@ -5,7 +5,6 @@ use super::{Clif, Cx, Held};
 use crate::vplan::lane_width;
 use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::types::{I32, I64};
 use ufc_ir::DType;
 use ufc_ir::func::Value;
 use ufc_ir::ops::Op;
@@ -46,7 +45,7 @@ impl Cx<'_, '_> {
         if dtype == DType::Bool {
             let a = self.mask(args[0], width);
             let b = self.mask(args[1], width);
-            return self.each(&[a, b], |cx, lanes| {
+            return self.each([a, b], |cx, lanes| {
                 let differs = cx.b.ins().bxor(lanes[0], lanes[1]);
                 if op == Op::Eq {
                     cx.b.ins().bnot(differs)
@@ -55,8 +54,8 @@ impl Cx<'_, '_> {
                 }
             });
         }
-        let (a, b) = (self.vectors(args[0]), self.vectors(args[1]));
-        let masks = self.each(&[a, b], |cx, lanes| {
+        let (a, b) = (self.lanes(args[0]), self.lanes(args[1]));
+        let masks = self.each([a, b], |cx, lanes| {
             cx.compare(op, dtype, lanes[0], lanes[1])
         });
         self.fit_mask(masks, width)
@@ -65,20 +64,18 @@ impl Cx<'_, '_> {
     /// A bool as a mask with lanes of this width in bytes.
     pub(super) fn mask(&mut self, value: Value, width: usize) -> Vec<Clif> {
         if let Held::Vectors(masks) = &self.held[value] {
-            let masks = masks.clone();
+            let masks = self.window(masks);
             return self.fit_mask(masks, width);
         }
-        let count = self.plan.vectors(width);
+        let count = self.count(width);
         let lane = Lane::int(width);
-        let vector = match self.func.constant(value) {
-            Some(constant) if constant.as_bool() => self.splat_bits(lane, u64::MAX),
-            Some(_) => self.splat_bits(lane, 0),
-            None => {
-                let bool = self.scalar(value);
-                let wide = self.b.ins().uextend(lane.scalar(), bool);
-                let ones = self.b.ins().ineg(wide);
-                self.b.ins().splat(lane.vector(), ones)
+        let vector = match (self.func.constant(value), self.splats[value]) {
+            (Some(constant), _) if constant.as_bool() => self.splat_bits(lane, u64::MAX),
+            (None, Some(splat)) => {
+                let masks = vec![splat; self.count(self.plan.mask(value))];
+                return self.fit_mask(masks, width);
             }
+            _ => self.splat_bits(lane, 0),
         };
         vec![vector; count]
     }
@@ -108,51 +105,20 @@ impl Cx<'_, '_> {
     /// The second argument's lanes where the first is true, else the third's.
     pub(super) fn select(&mut self, args: &[Value], result: Value) -> Vec<Clif> {
         let dtype = self.func.dtype(result);
-        if let Held::Scalar(_) = self.held[args[0]]
-            && self.func.constant(args[0]).is_none()
-        {
-            return self.select_all(args);
-        }
         let width = match dtype {
             DType::Bool => self.plan.mask(result),
             dtype => lane_width(dtype),
         };
         let cond = self.mask(args[0], width);
         let (yes, no) = match dtype {
-            DType::Bool => (self.mask(args[1], width), self.mask(args[2], width)),
-            _ => (self.vectors(args[1]), self.vectors(args[2])),
+            DType::Bool => (
+                self.mask(args[1], width).into(),
+                self.mask(args[2], width).into(),
+            ),
+            _ => (self.lanes(args[1]), self.lanes(args[2])),
         };
-        self.each(&[cond, yes, no], |cx, lanes| {
+        self.each([cond.into(), yes, no], |cx, lanes| {
             cx.blend(lanes[0], lanes[1], lanes[2])
-        })
-    }
-
-    /// A choice that is the same in every lane.
-    fn select_all(&mut self, args: &[Value]) -> Vec<Clif> {
-        let cond = self.scalar(args[0]);
-        let (yes, no) = (self.vectors(args[1]), self.vectors(args[2]));
-        let (yes, no) = if self.func.dtype(args[1]) == DType::Bool {
-            let width = self
-                .lane_of(yes[0])
-                .width()
-                .max(self.lane_of(no[0]).width());
-            (self.fit_mask(yes, width), self.fit_mask(no, width))
-        } else {
-            (yes, no)
-        };
-        self.each(&[yes, no], |cx, lanes| {
-            let ty = cx.b.func.dfg.value_type(lanes[0]);
-            let wide = if cx.lane_of(lanes[0]).width() == 8 {
-                I64
-            } else {
-                I32
-            };
-            let wide = cx.b.ins().uextend(wide, cond);
-            let ones = cx.b.ins().ineg(wide);
-            let int = Lane::int(cx.lane_of(lanes[0]).width());
-            let mask = cx.b.ins().splat(int.vector(), ones);
-            let chosen = cx.blend(mask, lanes[0], lanes[1]);
-            cx.cast(chosen, ty)
         })
     }
 

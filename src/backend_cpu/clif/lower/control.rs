@@ -1,17 +1,86 @@
 //! Control flow, all of whose conditions are the same in every lane.
 
+use super::lanes::Lane;
 use super::{Clif, Cx, Held};
 use crate::vplan::lane_width;
+use cranelift_codegen::ir::types::I8;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder};
 use ufc_ir::DType;
-use ufc_ir::func::{Region, Terminator, Value};
+use ufc_ir::func::{Inst, InstKind, Region, Terminator, Value};
+use ufc_ir::ops::Op;
+
+/// Something to lower in order.
+pub(super) enum Step {
+    /// Loads an input from its address.
+    Load(Value, Clif),
+    /// Computes.
+    Inst(Inst),
+    /// Stores an output to its address.
+    Store(Value, Clif),
+}
 
 impl Cx<'_, '_> {
     /// Lowers a region's instructions where the builder stands.
     pub(super) fn region(&mut self, region: Region) {
         let func = self.func;
-        for inst in &func.regions[region].insts {
-            self.inst(*inst);
+        let steps: Vec<Step> = func.regions[region]
+            .insts
+            .iter()
+            .map(|i| Step::Inst(*i))
+            .collect();
+        self.steps(&steps);
+    }
+
+    /// Lowers steps in order; straight runs of them column by column.
+    pub(super) fn steps(&mut self, steps: &[Step]) {
+        let mut rest = steps;
+        while !rest.is_empty() {
+            let straight = rest.iter().take_while(|s| self.is_straight(s)).count();
+            for column in 0..self.plan.columns() {
+                self.column = Some(column);
+                for step in &rest[..straight] {
+                    self.step(step);
+                }
+            }
+            self.column = None;
+            rest = &rest[straight..];
+            if let [step, after @ ..] = rest {
+                self.step(step);
+                rest = after;
+            }
+        }
+    }
+
+    /// Whether a step may be done column by column.
+    fn is_straight(&self, step: &Step) -> bool {
+        let Step::Inst(inst) = step else {
+            return true;
+        };
+        match self.func.insts[*inst].kind {
+            InstKind::Op(Op::Any) | InstKind::If { .. } | InstKind::Loop { .. } => false,
+            InstKind::Const(_) | InstKind::Index(_) | InstKind::Op(_) | InstKind::Math(_) => true,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let func = self.func;
+        match *step {
+            Step::Load(value, address) => self.load_operand(value, address),
+            Step::Store(value, address) => self.store_operand(value, address),
+            Step::Inst(inst) => {
+                let data = &func.insts[inst];
+                match data.kind {
+                    InstKind::If {
+                        then_region,
+                        else_region,
+                    } => self.if_else(data.args[0], then_region, else_region, &data.results),
+                    InstKind::Loop { body } => self.loop_(&data.args, body, &data.results),
+                    InstKind::Const(_)
+                    | InstKind::Index(_)
+                    | InstKind::Op(_)
+                    | InstKind::Math(_) => self.straight(inst),
+                }
+            }
         }
     }
 
@@ -49,6 +118,7 @@ impl Cx<'_, '_> {
         self.b.ins().jump(head, &args);
         self.b.switch_to_block(head);
         self.receive(head, params);
+        self.loop_depth += 1;
         self.region(body);
         let Terminator::ContinueIf {
             cond,
@@ -62,6 +132,7 @@ impl Cx<'_, '_> {
         let cond = self.scalar(*cond);
         let again = self.pass(next, params);
         let done = self.pass(values, results);
+        self.loop_depth -= 1;
         self.b.ins().brif(cond, head, &again, exit, &done);
         self.b.switch_to_block(exit);
         self.receive(exit, results);
@@ -86,16 +157,15 @@ impl Cx<'_, '_> {
 
     /// Makes the parameters of a block that values are received by.
     fn receive(&mut self, block: Block, values: &[Value]) {
-        use super::lanes::Lane;
-        use cranelift_codegen::ir::types::I8;
+        let mut received = Vec::new();
         for &value in values {
             let dtype = self.func.dtype(value);
             let (lane, count) = match dtype {
                 DType::Bool => {
                     let width = self.plan.mask(value);
-                    (Lane::int(width), self.plan.vectors(width))
+                    (Lane::int(width), self.count(width))
                 }
-                dtype => (Lane::of(dtype), self.plan.vectors(lane_width(dtype))),
+                dtype => (Lane::of(dtype), self.count(lane_width(dtype))),
             };
             let held = if !self.varying[value] {
                 let ty = match dtype {
@@ -109,6 +179,10 @@ impl Cx<'_, '_> {
                     .collect();
                 Held::Vectors(vectors)
             };
+            received.push((value, held));
+        }
+        // Parameters come before instructions, which setting makes for uniform values.
+        for (value, held) in received {
             self.set(value, held);
         }
     }

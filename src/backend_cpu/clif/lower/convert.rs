@@ -104,7 +104,7 @@ impl Cx<'_, '_> {
         let (from, to) = (self.func.dtype(arg), self.func.dtype(result));
         if from == DType::Bool && to != DType::Bool {
             let masks = self.mask(arg, lane_width(to));
-            return self.each(&[masks], |cx, lanes| {
+            return self.each([masks], |cx, lanes| {
                 let int = Lane::int(lane_width(to));
                 let one = cx.splat_bits(int, one(to));
                 let value = cx.b.ins().band(lanes[0], one);
@@ -120,7 +120,7 @@ impl Cx<'_, '_> {
             (_, DType::Bool) => {
                 let zero = self.splat_const(Const::zero(from));
                 let op = ufc_ir::ops::Op::Ne;
-                let masks = self.each(&[value], |cx, lanes| cx.compare(op, from, lanes[0], zero));
+                let masks = self.each([value], |cx, lanes| cx.compare(op, from, lanes[0], zero));
                 self.fit_mask(masks, self.plan.mask(result))
             }
             _ => match (from.is_float(), to.is_float()) {
@@ -142,7 +142,7 @@ impl Cx<'_, '_> {
                 .collect(),
             _ => value,
         };
-        self.each(&[value], |cx, lanes| cx.canonical(lanes[0], to))
+        self.each([value], |cx, lanes| cx.canonical(lanes[0], to))
     }
 
     fn widen_ints(&mut self, value: &[Clif], signed: bool) -> Vec<Clif> {
@@ -176,7 +176,7 @@ impl Cx<'_, '_> {
             }
             (_, width) => {
                 let ty = if width == 8 { F64X2 } else { F32X4 };
-                self.each(&[value], |cx, lanes| {
+                self.each([value], |cx, lanes| {
                     if unsigned {
                         cx.b.ins().fcvt_from_uint(ty, lanes[0])
                     } else {
@@ -189,7 +189,7 @@ impl Cx<'_, '_> {
 
     fn floats_to_ints(&mut self, value: Vec<Clif>, from: DType, to: DType) -> Vec<Clif> {
         match (lane_width(from), lane_width(to)) {
-            (4, 4) => self.each(&[value], |cx, lanes| {
+            (4, 4) => self.each([value], |cx, lanes| {
                 if to == DType::U32 {
                     return cx.b.ins().fcvt_to_uint_sat(I32X4, lanes[0]);
                 }
@@ -197,7 +197,7 @@ impl Cx<'_, '_> {
                 cx.clamp_small(wide, to)
             }),
             (8, 4) => {
-                let bits = self.each(&[value], |cx, lanes| cx.f64_to_int_bits(lanes[0], to));
+                let bits = self.each([value], |cx, lanes| cx.f64_to_int_bits(lanes[0], to));
                 bits.chunks(2)
                     .map(|pair| self.low_halves(pair[0], pair[1]))
                     .collect()
@@ -256,7 +256,7 @@ impl Cx<'_, '_> {
     pub(super) fn vector_bitcast(&mut self, arg: Value, result: Value) -> Vec<Clif> {
         let (from, to) = (self.func.dtype(arg), self.func.dtype(result));
         let value = self.vectors(arg);
-        self.each(&[value], |cx, lanes| {
+        self.each([value], |cx, lanes| {
             let value = cx.cast(lanes[0], Lane::of(to).vector());
             cx.recanonical(value, from, to)
         })

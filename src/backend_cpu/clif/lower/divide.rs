@@ -51,7 +51,7 @@ impl Cx<'_, '_> {
         let divisor = self.func.constant(args[1]);
         if let Some(power) = divisor.and_then(power_of_two) {
             let dividend = self.vectors(args[0]);
-            return self.each(&[dividend], |cx, lanes| {
+            return self.each([dividend], |cx, lanes| {
                 cx.divide_by_power(remainder, dtype, lanes[0], power)
             });
         }
@@ -62,7 +62,7 @@ impl Cx<'_, '_> {
             });
         }
         let may_be_zero = divisor.is_none_or(|c| c.bits() == 0);
-        self.each(&[a, b], |cx, lanes| {
+        self.each([a, b], |cx, lanes| {
             cx.divide_in_f64(remainder, dtype, may_be_zero, lanes[0], lanes[1])
         })
     }

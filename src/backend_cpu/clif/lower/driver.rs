@@ -7,6 +7,7 @@
 //! only what belongs to the operands is copied out. So every element is computed by the same code, and nothing
 //! outside the operands is touched.
 
+use super::control::Step;
 use super::memory::flags;
 use super::{Clif, Cx};
 use crate::clif::jit;
@@ -56,6 +57,7 @@ impl Cx<'_, '_> {
         let some = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThan, n, 0);
         self.b.ins().brif(some, start, &[], finish, &[]);
         self.b.switch_to_block(start);
+        self.find_pool();
         let operands = self.operands(args, steps);
         let positions = self.positions(data);
         self.runs(n, &operands, &positions, finish);
@@ -260,7 +262,7 @@ impl Cx<'_, '_> {
             .iter()
             .map(|position| {
                 let step = self.b.ins().splat(I64X2, position.step);
-                self.each(&[numbers.clone()], |cx, n| cx.b.ins().imul(n[0], step))
+                self.each([numbers.clone()], |cx, n| cx.b.ins().imul(n[0], step))
             })
             .collect();
         let firsts: Vec<Clif> = positions
@@ -325,16 +327,16 @@ impl Cx<'_, '_> {
         let func = self.func;
         let (inputs, outputs) = addresses.split_at(func.params().len());
         debug_assert_eq!(operands.len(), addresses.len());
-        for (value, address) in func.params().iter().zip(inputs) {
-            self.load_operand(*value, *address);
-        }
-        self.region(func.body);
         let Terminator::Yield(results) = &func.regions[func.body].end else {
             self.refuse("a kernel without yield".to_string());
             return;
         };
-        for (value, address) in results.iter().zip(outputs) {
-            self.store_operand(*value, *address);
-        }
+        let loads = func.params().iter().zip(inputs);
+        let stores = results.iter().zip(outputs);
+        let insts = func.regions[func.body].insts.iter();
+        let mut steps: Vec<Step> = loads.map(|(v, a)| Step::Load(*v, *a)).collect();
+        steps.extend(insts.map(|i| Step::Inst(*i)));
+        steps.extend(stores.map(|(v, a)| Step::Store(*v, *a)));
+        self.steps(&steps);
     }
 }

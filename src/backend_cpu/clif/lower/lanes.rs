@@ -1,5 +1,6 @@
 //! Lanes: their CLIF types, constants, and moving between scalars and vectors.
 
+use super::memory::flags;
 use super::{Clif, Cx};
 use cranelift_codegen::ir::types::{
     F32, F32X4, F64, F64X2, I8, I8X16, I16, I32, I32X4, I64, I64X2,
@@ -81,6 +82,15 @@ impl Lane {
     }
 }
 
+/// A lane's bits in every lane of a vector.
+fn splat_bytes(lane: Lane, bits: u64) -> [u8; 16] {
+    let bits = match lane.width() {
+        8 => bits,
+        _ => bits << 32 | bits & u64::from(u32::MAX),
+    };
+    (u128::from(bits) << 64 | u128::from(bits)).to_le_bytes()
+}
+
 impl Cx<'_, '_> {
     pub(super) fn lane_of(&self, value: Clif) -> Lane {
         Lane::of_type(self.b.func.dfg.value_type(value))
@@ -100,19 +110,45 @@ impl Cx<'_, '_> {
         self.splat_bits(Lane::of(constant.dtype()), bits)
     }
 
-    /// The same bits in every lane.
+    /// The same bits in every lane, right before they are used.
     pub(super) fn splat_bits(&mut self, lane: Lane, bits: u64) -> Clif {
-        let bytes = match lane.width() {
-            8 => [bits; 2].map(u64::to_le_bytes).concat(),
-            _ => [bits as u32; 4].map(u32::to_le_bytes).concat(),
-        };
-        self.vector_const(lane.vector(), bytes)
+        if bits == 0 || (!lane.is_float() && bits == u64::MAX) {
+            // These need no memory.
+            let data = ConstantData::from(&[bits as u8; 16][..]);
+            let data = self.b.func.dfg.constants.insert(data);
+            return self.b.ins().vconst(lane.vector(), data);
+        }
+        self.vector_const(lane.vector(), splat_bytes(lane, bits))
     }
 
-    /// A vector from its bytes.
-    pub(super) fn vector_const(&mut self, ty: Type, bytes: Vec<u8>) -> Clif {
-        let data = self.b.func.dfg.constants.insert(ConstantData::from(bytes));
-        self.b.ins().vconst(ty, data)
+    /// A vector from its bytes, right before it is used.
+    pub(super) fn vector_const(&mut self, ty: Type, bytes: [u8; 16]) -> Clif {
+        let offset = self.pool.offset(bytes) as i32;
+        let address = self.pool_address();
+        self.b.ins().load(ty, flags(), address, offset)
+    }
+
+    /// Where a constant that is not a bool stands among the constants, in every lane of a vector.
+    pub(super) fn pool_offset(&mut self, constant: Const) -> usize {
+        let lane = Lane::of(constant.dtype());
+        self.pool
+            .offset(splat_bytes(lane, Self::lane_bits(constant)))
+    }
+
+    /// Where the constants are.
+    pub(super) fn pool_address(&mut self) -> Clif {
+        self.pool_address.unwrap_or_else(|| {
+            self.refused
+                .get_or_insert("a constant before the start".into());
+            self.zero_scalar(Lane::I64)
+        })
+    }
+
+    /// Emits what finds the constants.
+    pub(super) fn find_pool(&mut self) {
+        let cell = self.pool.cell_address() as i64;
+        let cell = self.b.ins().iconst(I64, cell);
+        self.pool_address = Some(self.b.ins().load(I64, flags(), cell, 0));
     }
 
     /// A constant as a scalar.
@@ -239,7 +275,7 @@ impl Cx<'_, '_> {
         mut lower: impl FnMut(&mut Self, &[Clif]) -> Clif,
     ) -> Vec<Clif> {
         let args: Vec<Vec<Clif>> = args.iter().map(|v| self.extract_all(v)).collect();
-        let scalars = self.each(&args, |cx, lanes| lower(cx, lanes));
+        let scalars = self.each(args, |cx, lanes| lower(cx, lanes));
         self.insert_all(to, &scalars)
     }
 

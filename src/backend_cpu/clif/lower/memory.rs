@@ -22,7 +22,7 @@ impl Cx<'_, '_> {
             DType::Bool => {
                 let bytes = self.load_narrow(DType::U8, from);
                 let zero = self.splat_bits(Lane::I32, 0);
-                let masks = self.each(&[bytes], |cx, lanes| {
+                let masks = self.each([bytes], |cx, lanes| {
                     cx.b.ins().icmp(IntCC::NotEqual, lanes[0], zero)
                 });
                 Held::Vectors(self.fit_mask(masks, self.plan.mask(value)))
@@ -33,73 +33,68 @@ impl Cx<'_, '_> {
             DType::F16 | DType::BF16 => Held::Vectors(self.load_narrow(DType::U16, from)),
             DType::C64 | DType::C128 => self.load_complex(dtype, from),
             DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
-                let count = self.plan.vectors(lane_width(dtype));
-                let ty = Lane::of(dtype).vector();
-                Held::Vectors((0..count).map(|i| self.load_at(ty, from, i)).collect())
+                self.addresses[value] = Some(from);
+                Held::Vectors(self.load_vectors(dtype, from))
             }
         };
         self.set(value, held);
     }
 
-    /// Loads vector number `index` from an address on.
-    fn load_at(&mut self, ty: Type, from: Clif, index: usize) -> Clif {
-        let offset = (index * VECTOR) as i32;
-        self.b.ins().load(ty, flags(), from, offset)
+    /// Loads a turn's lanes of a dtype whose vectors are in memory as they are.
+    pub(super) fn load_vectors(&mut self, dtype: DType, from: Clif) -> Vec<Clif> {
+        let count = self.count(lane_width(dtype));
+        let ty = Lane::of(dtype).vector();
+        (0..count)
+            .map(|i| self.load_at(ty, from, count, i))
+            .collect()
+    }
+
+    /// Loads vector number `index` of the column from an operand's address on.
+    fn load_at(&mut self, ty: Type, from: Clif, count: usize, index: usize) -> Clif {
+        let offset = (self.column.unwrap_or(0) * count + index) * VECTOR;
+        self.b.ins().load(ty, flags(), from, offset as i32)
     }
 
     /// Loads 8- or 16-bit integers into 32-bit lanes.
     fn load_narrow(&mut self, dtype: DType, from: Clif) -> Vec<Clif> {
-        let count = self.plan.vectors(4);
         let signed = dtype.is_signed();
-        if dtype.size() == 2 {
-            return (0..count as i32)
-                .map(|i| {
-                    if signed {
-                        self.b.ins().sload16x4(flags(), from, i * 8)
-                    } else {
-                        self.b.ins().uload16x4(flags(), from, i * 8)
+        let count = self.count(4);
+        let start = self.column.unwrap_or(0) * count;
+        (start..start + count)
+            .map(|i| {
+                let offset = (i * 4 * dtype.size()) as i32;
+                match (dtype.size(), signed) {
+                    (2, true) => self.b.ins().sload16x4(flags(), from, offset),
+                    (2, false) => self.b.ins().uload16x4(flags(), from, offset),
+                    _ => {
+                        let four = self.b.ins().load(I32, flags(), from, offset);
+                        let vector = self.b.ins().scalar_to_vector(I32X4, four);
+                        let bytes = self.cast(vector, I8X16);
+                        let halves = self.widen_low(bytes, signed);
+                        self.widen_low(halves, signed)
                     }
-                })
-                .collect();
-        }
-        if count == 1 {
-            let four = self.b.ins().load(I32, flags(), from, 0);
-            let vector = self.b.ins().scalar_to_vector(I32X4, four);
-            let bytes = self.cast(vector, I8X16);
-            let halves = self.widen(bytes, signed, true);
-            return vec![self.widen(halves, signed, true)];
-        }
-        let mut lanes = Vec::new();
-        for i in 0..count as i32 / 2 {
-            let halves = if signed {
-                self.b.ins().sload8x8(flags(), from, i * 8)
-            } else {
-                self.b.ins().uload8x8(flags(), from, i * 8)
-            };
-            lanes.push(self.widen(halves, signed, true));
-            lanes.push(self.widen(halves, signed, false));
-        }
-        lanes
+                }
+            })
+            .collect()
     }
 
-    /// The lower or upper half of a vector's lanes, twice as wide.
-    fn widen(&mut self, value: Clif, signed: bool, low: bool) -> Clif {
-        match (signed, low) {
-            (true, true) => self.b.ins().swiden_low(value),
-            (true, false) => self.b.ins().swiden_high(value),
-            (false, true) => self.b.ins().uwiden_low(value),
-            (false, false) => self.b.ins().uwiden_high(value),
+    /// The lower half of a vector's lanes, twice as wide.
+    fn widen_low(&mut self, value: Clif, signed: bool) -> Clif {
+        if signed {
+            self.b.ins().swiden_low(value)
+        } else {
+            self.b.ins().uwiden_low(value)
         }
     }
 
     /// Loads pairs and takes them apart.
     fn load_complex(&mut self, dtype: DType, from: Clif) -> Held {
-        let count = self.plan.vectors(lane_width(dtype));
+        let count = self.count(lane_width(dtype));
         let ty = Lane::of(dtype).vector();
         let (mut re, mut im) = (Vec::new(), Vec::new());
         for i in 0..count {
-            let a = self.load_at(ty, from, 2 * i);
-            let b = self.load_at(ty, from, 2 * i + 1);
+            let a = self.load_at(ty, from, 2 * count, 2 * i);
+            let b = self.load_at(ty, from, 2 * count, 2 * i + 1);
             let (re_lanes, im_lanes) = parts_of_pairs(ty);
             re.push(self.shuffle32(a, b, re_lanes));
             im.push(self.shuffle32(a, b, im_lanes));
@@ -114,7 +109,7 @@ impl Cx<'_, '_> {
             DType::Bool => {
                 let masks = self.mask(value, 4);
                 let one = self.splat_bits(Lane::I32, 1);
-                let bytes = self.each(&[masks], |cx, lanes| cx.b.ins().band(lanes[0], one));
+                let bytes = self.each([masks], |cx, lanes| cx.b.ins().band(lanes[0], one));
                 self.store_narrow(DType::U8, &bytes, to);
             }
             DType::I8 | DType::I16 | DType::U8 | DType::U16 => {
@@ -127,17 +122,18 @@ impl Cx<'_, '_> {
             }
             DType::C64 | DType::C128 => self.store_complex(value, to),
             DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
-                for (i, vector) in self.vectors(value).into_iter().enumerate() {
-                    self.store_at(vector, to, i);
+                let vectors = self.vectors(value);
+                for (i, vector) in vectors.iter().enumerate() {
+                    self.store_at(*vector, to, vectors.len(), i);
                 }
             }
         }
     }
 
-    /// Stores vector number `index` from an address on.
-    fn store_at(&mut self, vector: Clif, to: Clif, index: usize) {
-        let offset = (index * VECTOR) as i32;
-        self.b.ins().store(flags(), vector, to, offset);
+    /// Stores vector number `index` of the column from an operand's address on.
+    fn store_at(&mut self, vector: Clif, to: Clif, count: usize, index: usize) {
+        let offset = (self.column.unwrap_or(0) * count + index) * VECTOR;
+        self.b.ins().store(flags(), vector, to, offset as i32);
     }
 
     /// Stores the low bits of 32-bit lanes. They hold their value extended, so that narrowing never saturates.
@@ -171,35 +167,33 @@ impl Cx<'_, '_> {
 
     /// Stores so many bytes of some vectors: whole ones, or the lower 8 or 4 bytes of one.
     fn store_packed(&mut self, vectors: &[Clif], bytes: usize, to: Clif) {
-        match bytes {
-            4 => {
-                let lanes = self.cast(vectors[0], I32X4);
-                let low = self.b.ins().extractlane(lanes, 0);
-                self.b.ins().store(flags(), low, to, 0);
-            }
-            8 => {
-                let lanes = self.cast(vectors[0], I64X2);
-                let low = self.b.ins().extractlane(lanes, 0);
-                self.b.ins().store(flags(), low, to, 0);
-            }
+        let offset = (self.column.unwrap_or(0) * bytes) as i32;
+        let part = match bytes {
+            4 => I32X4,
+            8 => I64X2,
             _ => {
                 for (i, vector) in vectors.iter().enumerate() {
-                    self.store_at(*vector, to, i);
+                    self.store_at(*vector, to, vectors.len(), i);
                 }
+                return;
             }
-        }
+        };
+        let lanes = self.cast(vectors[0], part);
+        let low = self.b.ins().extractlane(lanes, 0);
+        self.b.ins().store(flags(), low, to, offset);
     }
 
     /// Puts parts together and stores the pairs.
     fn store_complex(&mut self, value: Value, to: Clif) {
         let (re, im) = self.parts(value);
+        let count = 2 * re.len();
         for (i, (re, im)) in re.into_iter().zip(im).enumerate() {
             let ty = self.b.func.dfg.value_type(re);
             let (low, high) = pairs_of_parts(ty);
             let low = self.shuffle32(re, im, low);
             let high = self.shuffle32(re, im, high);
-            self.store_at(low, to, 2 * i);
-            self.store_at(high, to, 2 * i + 1);
+            self.store_at(low, to, count, 2 * i);
+            self.store_at(high, to, count, 2 * i + 1);
         }
     }
 
@@ -208,17 +202,17 @@ impl Cx<'_, '_> {
         debug_assert_eq!(self.b.func.dfg.value_type(first), I64);
         let first = self.b.ins().splat(I64X2, first);
         let distances = distances.to_vec();
-        let lanes = self.each(&[distances], |cx, lanes| cx.b.ins().iadd(first, lanes[0]));
+        let lanes = self.each([distances], |cx, lanes| cx.b.ins().iadd(first, lanes[0]));
         self.set(result, Held::Vectors(lanes));
     }
 
     /// Numbers of the lanes of a turn, counted from its first, but none above `last`; as 64-bit lanes.
     pub(super) fn lane_numbers(&mut self, last: Clif) -> Vec<Clif> {
         let last = self.b.ins().splat(I64X2, last);
-        (0..self.plan.vectors(8) as u64)
+        (0..self.count(8) as u64)
             .map(|i| {
-                let bytes = [2 * i, 2 * i + 1].map(u64::to_le_bytes).concat();
-                let numbers = self.vector_const(I64X2, bytes);
+                let numbers = u128::from(2 * i + 1) << 64 | u128::from(2 * i);
+                let numbers = self.vector_const(I64X2, numbers.to_le_bytes());
                 self.b.ins().smin(numbers, last)
             })
             .collect()

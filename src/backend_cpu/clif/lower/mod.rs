@@ -3,6 +3,11 @@
 //! A uniform value is one scalar. A varying value is `plan.lanes` lanes in 128-bit vectors: integers and floats of 32
 //! and 64 bits as they are; integers of 8 and 16 bits in 32-bit lanes, always sign- or zero-extended; f16 and bf16
 //! as zero-extended bits in 32-bit lanes; bools as lanes of all ones or zeros, 32 or 64 bits wide as the plan says.
+//!
+//! The lanes are cut into columns. Straight code is emitted for one column after the other, so that what it holds for a
+//! moment takes registers for one column only; the processor overlaps the columns by itself. Cranelift's optimizer is
+//! off: it would undo that order. Constants, and inputs where loops use them, are memory operands of the instructions
+//! that use them, for the same reason.
 
 mod arith;
 mod compare;
@@ -15,6 +20,7 @@ mod memory;
 mod shift;
 
 use crate::clif::isa::Isa;
+use crate::clif::pool::Pool;
 use crate::vplan::{Plan, lane_width};
 use cranelift_codegen::ir::{self, InstBuilder};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -28,7 +34,7 @@ use ufc_target::BackendError;
 /// A value of CLIF.
 type Clif = ir::Value;
 
-/// Lowers a function in SPMD form to a CLIF function with the type [`ufc_target::InnerLoop`].
+/// Lowers a function in SPMD form to a CLIF function with the type [`ufc_target::InnerLoop`], and its constants.
 ///
 /// # Errors
 /// If it asks for something that [`super::legal`] does not promise.
@@ -37,7 +43,7 @@ pub(crate) fn lower(
     varying: &SecondaryMap<Value, bool>,
     plan: &Plan,
     isa: &Isa,
-) -> Result<ir::Function, BackendError> {
+) -> Result<(ir::Function, Pool), BackendError> {
     let mut signature = ir::Signature::new(isa.target.default_call_conv());
     let pointer = ir::AbiParam::new(isa.target.pointer_type());
     signature.params.extend([pointer; 4]);
@@ -51,14 +57,22 @@ pub(crate) fn lower(
         plan,
         isa,
         held: SecondaryMap::new(Held::Nothing),
+        splats: SecondaryMap::new(None),
+        addresses: SecondaryMap::new(None),
+        loop_depth: 0,
+        column: None,
+        pool: Pool::default(),
+        pool_address: None,
         refused: None,
     };
     cx.driver();
     let refused = cx.refused.take();
+    let mut pool = std::mem::take(&mut cx.pool);
     cx.b.seal_all_blocks();
     cx.b.finalize(isa.target.frontend_config());
+    pool.seal();
     match refused {
-        None => Ok(out),
+        None => Ok((out, pool)),
         Some(what) => Err(BackendError::CompileFailed(format!(
             "{what} reached the CPU back end"
         ))),
@@ -78,6 +92,36 @@ enum Held {
     Parts(Vec<Clif>, Vec<Clif>),
 }
 
+/// The vectors of an argument.
+enum Lanes {
+    /// In registers.
+    Vectors(Vec<Clif>),
+    /// At an address, each so many bytes after the one before. Each is loaded right before it is used, so that the load
+    /// becomes part of that instruction.
+    Memory {
+        ty: ir::Type,
+        address: Clif,
+        offset: usize,
+        stride: usize,
+        count: usize,
+    },
+}
+
+impl From<Vec<Clif>> for Lanes {
+    fn from(vectors: Vec<Clif>) -> Lanes {
+        Lanes::Vectors(vectors)
+    }
+}
+
+impl Lanes {
+    fn count(&self) -> usize {
+        match self {
+            Lanes::Vectors(vectors) => vectors.len(),
+            Lanes::Memory { count, .. } => *count,
+        }
+    }
+}
+
 /// The state of lowering.
 struct Cx<'a, 'b> {
     b: FunctionBuilder<'b>,
@@ -86,6 +130,16 @@ struct Cx<'a, 'b> {
     plan: &'a Plan,
     isa: &'a Isa,
     held: SecondaryMap<Value, Held>,
+    /// Uniform values that are not constants, in every lane of a vector.
+    splats: SecondaryMap<Value, Option<Clif>>,
+    /// Where inputs lie whose vectors are in memory as they are.
+    addresses: SecondaryMap<Value, Option<Clif>>,
+    loop_depth: usize,
+    /// The column being emitted; none where all lanes are meant.
+    column: Option<usize>,
+    pool: Pool,
+    /// Where the constants are.
+    pool_address: Option<Clif>,
     /// The first thing that could not be lowered.
     refused: Option<String>,
 }
@@ -96,15 +150,34 @@ impl Cx<'_, '_> {
         self.refused.get_or_insert(what);
     }
 
+    /// How many vectors of lanes of this width are meant: those of a column, or all.
+    fn count(&self, width: usize) -> usize {
+        let all = self.plan.vectors(width);
+        match self.column {
+            Some(_) => all / self.plan.columns(),
+            None => all,
+        }
+    }
+
+    /// The part of some vectors that belongs to the column, or all of them.
+    fn window(&self, vectors: &[Clif]) -> Vec<Clif> {
+        match (self.column, vectors.first()) {
+            (Some(column), Some(first)) => {
+                let count = self.count(self.lane_of(*first).width());
+                vectors[column * count..][..count].to_vec()
+            }
+            _ => vectors.to_vec(),
+        }
+    }
+
     /// A uniform value.
     fn scalar(&mut self, value: Value) -> Clif {
-        match self.held[value] {
-            Held::Scalar(scalar) => scalar,
-            Held::Nothing | Held::Vectors(_) | Held::Parts(..) => {
-                self.refuse(format!("a varying {value} where lanes must agree"));
-                self.zero_scalar(Lane::of(self.func.dtype(value)))
-            }
+        if let Held::Scalar(scalar) = self.held[value] {
+            return scalar;
         }
+        self.refuse(format!("a varying {value} where lanes must agree"));
+        let zero = Const::zero(self.func.dtype(value));
+        self.scalar_const(zero)
     }
 
     /// A value as vectors; a bool as a mask of its planned width.
@@ -113,57 +186,114 @@ impl Cx<'_, '_> {
         if dtype == DType::Bool {
             return self.mask(value, self.plan.mask(value));
         }
-        let count = self.plan.vectors(lane_width(dtype));
         if let Held::Vectors(vectors) = &self.held[value] {
-            return vectors.clone();
+            return self.window(vectors);
         }
-        if let Some(constant) = self.func.constant(value) {
-            let vector = self.splat_const(constant);
-            return vec![vector; count];
+        let vector = match (self.func.constant(value), self.splats[value]) {
+            (Some(constant), _) => self.splat_const(constant),
+            (None, Some(splat)) => splat,
+            (None, None) => {
+                self.refuse(format!("{value} before its definition"));
+                self.splat_const(Const::zero(dtype))
+            }
+        };
+        vec![vector; self.count(lane_width(dtype))]
+    }
+
+    /// A value as vectors that need not be in registers yet.
+    ///
+    /// In loops an input is loaded again at every use: to keep it would take registers that loops need for what they
+    /// carry.
+    fn lanes(&mut self, value: Value) -> Lanes {
+        let dtype = self.func.dtype(value);
+        let ty = Lane::of(dtype).vector();
+        let count = self.count(lane_width(dtype));
+        match (self.addresses[value], self.func.constant(value)) {
+            (Some(address), _) if self.loop_depth > 0 => Lanes::Memory {
+                ty,
+                address,
+                offset: self.column.unwrap_or(0) * count * 16,
+                stride: 16,
+                count,
+            },
+            (_, Some(constant)) if dtype != DType::Bool => Lanes::Memory {
+                ty,
+                address: self.pool_address(),
+                offset: self.pool_offset(constant),
+                stride: 0,
+                count,
+            },
+            _ => self.vectors(value).into(),
         }
-        let scalar = self.scalar(value);
-        let vector = self.b.ins().splat(Lane::of(dtype).vector(), scalar);
-        vec![vector; count]
     }
 
     /// A complex value's parts.
     fn parts(&mut self, value: Value) -> (Vec<Clif>, Vec<Clif>) {
         if let Held::Parts(re, im) = &self.held[value] {
-            return (re.clone(), im.clone());
+            return (self.window(re), self.window(im));
         }
         let constant = self.func.constant(value);
         let constant = constant.unwrap_or_else(|| {
             self.refuse(format!("a computed complex {value}"));
             Const::zero(self.func.dtype(value))
         });
-        let count = self.plan.vectors(lane_width(constant.dtype()));
+        let count = self.count(lane_width(constant.dtype()));
         let re = self.splat_const(constant.re());
         let im = self.splat_const(constant.im());
         (vec![re; count], vec![im; count])
     }
 
+    /// Sets what a value has become, or the column's part of it.
     fn set(&mut self, value: Value, held: Held) {
-        self.held[value] = held;
-    }
-
-    /// Lowers an instruction that stands in the function's body or in a region.
-    fn inst(&mut self, inst: Inst) {
-        let func = self.func;
-        let data = &func.insts[inst];
-        match &data.kind {
-            InstKind::Const(constant) => self.constant(data.results[0], *constant),
-            InstKind::Index(_) => {}
-            InstKind::Op(op) => self.op(*op, &data.args, data.results[0]),
-            InstKind::Math(f) => self.refuse(format!("`{}`", f.info().id)),
-            InstKind::If {
-                then_region,
-                else_region,
-            } => self.if_else(data.args[0], *then_region, *else_region, &data.results),
-            InstKind::Loop { body } => self.loop_(&data.args, *body, &data.results),
+        let later = self.column.is_some_and(|column| column > 0);
+        match (&mut self.held[value], held) {
+            (Held::Vectors(all), Held::Vectors(part)) if later => all.extend(part),
+            (Held::Parts(all_re, all_im), Held::Parts(re, im)) if later => {
+                all_re.extend(re);
+                all_im.extend(im);
+            }
+            (slot, held) => *slot = held,
+        }
+        if let Held::Scalar(scalar) = self.held[value]
+            && self.func.constant(value).is_none()
+        {
+            self.splats[value] = Some(self.splat(scalar, value));
         }
     }
 
-    /// Constants stay unlowered until a use says whether it wants a scalar or a vector; complex ones have no scalar.
+    /// A uniform value in every lane; dropped by Cranelift where it is not used.
+    fn splat(&mut self, scalar: Clif, value: Value) -> Clif {
+        match self.func.dtype(value) {
+            DType::Bool => {
+                let lane = Lane::int(self.plan.mask(value));
+                let wide = self.b.ins().uextend(lane.scalar(), scalar);
+                let ones = self.b.ins().ineg(wide);
+                self.b.ins().splat(lane.vector(), ones)
+            }
+            dtype => self.b.ins().splat(Lane::of(dtype).vector(), scalar),
+        }
+    }
+
+    /// Lowers an instruction that is not control flow; what is uniform only with the first column.
+    fn straight(&mut self, inst: Inst) {
+        let func = self.func;
+        let data = &func.insts[inst];
+        let first = self.column.is_none_or(|column| column == 0);
+        match &data.kind {
+            InstKind::Const(constant) if first => self.constant(data.results[0], *constant),
+            InstKind::Op(op) if first || self.varying[data.results[0]] => {
+                self.op(*op, &data.args, data.results[0]);
+            }
+            InstKind::Math(f) => self.refuse(format!("`{}`", f.info().id)),
+            InstKind::Const(_)
+            | InstKind::Index(_)
+            | InstKind::Op(_)
+            | InstKind::If { .. }
+            | InstKind::Loop { .. } => {}
+        }
+    }
+
+    /// Constants become vectors where they are used; complex ones have no scalar.
     fn constant(&mut self, result: Value, constant: Const) {
         if !constant.dtype().is_complex() {
             let scalar = self.scalar_const(constant);
@@ -237,30 +367,52 @@ impl Cx<'_, '_> {
             Op::And | Op::Or | Op::Xor | Op::Not if dtype == DType::Bool => {
                 let width = self.plan.mask(result);
                 let masks: Vec<Vec<Clif>> = args.iter().map(|v| self.mask(*v, width)).collect();
-                self.each(&masks, |cx, lanes| cx.mask_logic(op, lanes))
+                self.each(masks, |cx, lanes| cx.mask_logic(op, lanes))
             }
             Op::Min | Op::Max | Op::Minimum | Op::Maximum if dtype.is_float() => {
                 self.vector_extremum(op, args)
             }
             _ => {
-                let vectors: Vec<Vec<Clif>> = args.iter().map(|v| self.vectors(*v)).collect();
-                self.each(&vectors, |cx, lanes| cx.arith(op, dtype, lanes))
+                let mut vectors: Vec<Lanes> = args.iter().map(|v| self.lanes(*v)).collect();
+                // Instructions take their second argument from memory.
+                if op.info().commutative && matches!(vectors[0], Lanes::Memory { .. }) {
+                    vectors.swap(0, 1);
+                }
+                self.each(vectors, |cx, lanes| cx.arith(op, dtype, lanes))
             }
         }
     }
 
     /// Applies a lowering to each vector of the arguments in turn.
-    fn each(
+    fn each<L: Into<Lanes>>(
         &mut self,
-        args: &[Vec<Clif>],
+        args: impl IntoIterator<Item = L>,
         mut lower: impl FnMut(&mut Self, &[Clif]) -> Clif,
     ) -> Vec<Clif> {
-        let count = args.first().map_or(0, Vec::len);
+        let args: Vec<Lanes> = args.into_iter().map(Into::into).collect();
+        let count = args.first().map_or(0, Lanes::count);
         (0..count)
             .map(|i| {
-                let lanes: Vec<Clif> = args.iter().map(|vectors| vectors[i]).collect();
+                let lanes: Vec<Clif> = args.iter().map(|arg| self.lane_vector(arg, i)).collect();
                 lower(self, &lanes)
             })
             .collect()
+    }
+
+    /// Vector number `index` of an argument.
+    fn lane_vector(&mut self, lanes: &Lanes, index: usize) -> Clif {
+        match lanes {
+            Lanes::Vectors(vectors) => vectors[index],
+            Lanes::Memory {
+                ty,
+                address,
+                offset,
+                stride,
+                ..
+            } => {
+                let offset = (offset + index * stride) as i32;
+                self.b.ins().load(*ty, memory::flags(), *address, offset)
+            }
+        }
     }
 }

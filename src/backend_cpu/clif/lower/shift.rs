@@ -34,12 +34,12 @@ impl Cx<'_, '_> {
         let dtype = self.func.dtype(args[0]);
         let values = self.vectors(args[0]);
         if let Held::Scalar(amount) = self.held[args[1]] {
-            return self.each(&[values], |cx, lanes| {
+            return self.each([values], |cx, lanes| {
                 cx.shift_by_scalar(left, dtype, lanes[0], amount)
             });
         }
         let amounts = self.vectors(args[1]);
-        self.each(&[values, amounts], |cx, lanes| {
+        self.each([values, amounts], |cx, lanes| {
             cx.barrel_shift(left, dtype, lanes[0], lanes[1])
         })
     }
