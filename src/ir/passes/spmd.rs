@@ -17,7 +17,12 @@ const CHEAP_ARM: f64 = 6.0;
 
 /// Rewrites the function; returns whether anything changed.
 pub fn run(func: &mut Func) -> bool {
-    let varying = uniform::analyze(func);
+    run_with(func, &[])
+}
+
+/// As [`run`], where the parameters of these numbers are the same in every lane.
+pub fn run_with(func: &mut Func, broadcast: &[usize]) -> bool {
+    let varying = uniform::analyze_with(func, broadcast);
     let body = func.body;
     let mut cx = Cx {
         func,

@@ -10,13 +10,18 @@ use crate::ops::Op;
 /// left a loop go on computing with the others, and what they had on leaving is kept in the loop's results. Hence the
 /// results of a loop with a varying exit vary, and so do those of an `if` with a varying condition.
 pub fn analyze(func: &Func) -> SecondaryMap<Value, bool> {
+    analyze_with(func, &[])
+}
+
+/// As [`analyze`], where the parameters of these numbers are the same in every lane.
+pub fn analyze_with(func: &Func, broadcast: &[usize]) -> SecondaryMap<Value, bool> {
     let mut cx = Cx {
         func,
         varying: SecondaryMap::new(false),
         changed: false,
     };
-    for &param in func.params() {
-        cx.mark(param, true);
+    for (number, &param) in func.params().iter().enumerate() {
+        cx.mark(param, !broadcast.contains(&number));
     }
     // What varies only grows, so this ends: at the latest when everything varies.
     loop {
