@@ -153,37 +153,4 @@ fn source(index: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ufc_ir::ops::MathFn;
-
-    #[test]
-    fn every_file_is_without_fault() {
-        for (index, (name, ..)) in FILES.iter().enumerate() {
-            let text = source(index);
-            let (_, diagnostics) = ufc_lang::check(&text);
-            let faults: Vec<String> = diagnostics
-                .iter()
-                .map(|d| {
-                    format!(
-                        "{name}: {}: {:?}",
-                        d.message,
-                        &text[d.primary.span.start as usize..d.primary.span.end as usize]
-                    )
-                })
-                .collect();
-            assert!(faults.is_empty(), "{}", faults.join("\n"));
-        }
-    }
-
-    #[test]
-    fn every_function_has_an_expansion_for_every_dtype() {
-        for &f in MathFn::ALL {
-            for dtype in f.info().rule.set().iter() {
-                let half = matches!(dtype, DType::F16 | DType::BF16);
-                let found = expansion(AnyOp::Math(f), dtype).is_some();
-                assert!(found || half, "{} on {dtype}", f.info().id);
-            }
-        }
-    }
-}
+mod tests;
