@@ -144,6 +144,19 @@ impl Cx<'_> {
         }
     }
 
+    /// Splits a condition `a && b` of which one side is the same in every lane. Where that side ends a loop, it ends it
+    /// for all lanes at once, so that no mask need know of it.
+    fn uniform_part(&self, cond: Value) -> (Option<Value>, Value) {
+        if let Some((Op::And, &[a, b])) = self.func.defining_op(cond) {
+            match (self.varying[a], self.varying[b]) {
+                (false, true) => return (Some(a), b),
+                (true, false) => return (Some(b), a),
+                _ => {}
+            }
+        }
+        (None, cond)
+    }
+
     fn varying_loop(&mut self, region: Region, inst: Inst, body: Region, mask: Option<Value>) {
         self.changed = true;
         let mut b = Builder::at(self.func, region);
@@ -175,9 +188,13 @@ impl Cx<'_> {
             kept.push(keep);
             outputs.push(keep);
         }
+        let (uniform, cond) = self.uniform_part(cond);
         let mut b = Builder::at(self.func, body);
         let still = b.op(Op::And, &[active, cond]);
-        let any = b.op(Op::Any, &[still]);
+        let mut any = b.op(Op::Any, &[still]);
+        if let Some(uniform) = uniform {
+            any = b.op(Op::And, &[any, uniform]);
+        }
         next.push(still);
         next.extend(kept);
         self.func.regions[body].end = Terminator::ContinueIf {
