@@ -5,14 +5,16 @@ use crate::dtype::{DType, TypeSet};
 use crate::func::Func;
 use crate::interp::{InterpError, run};
 use crate::ops::Op;
-use crate::passes::{carry, cse, dce, fold, if_convert, licm, simplify, sink, spmd};
-use crate::testing::{Config, for_seeds, random_func, random_inputs};
+use crate::passes::{
+    carry, counter, cse, dce, fold, if_convert, licm, merge, simplify, sink, spmd,
+};
+use crate::testing::{Config, Rng, for_seeds, random_func, random_inputs};
 use crate::text::{parse, print};
 use crate::verify::verify;
 
 type Pass = (&'static str, fn(&mut Func) -> bool);
 
-const PASSES: [Pass; 8] = [
+const PASSES: [Pass; 10] = [
     ("fold", fold::run),
     ("simplify", simplify::run),
     ("cse", cse::run),
@@ -20,7 +22,9 @@ const PASSES: [Pass; 8] = [
     ("licm", licm::run),
     ("if_convert", if_convert::run),
     ("carry", carry::run),
+    ("counter", counter::run),
     ("sink", sink::run),
+    ("merge", merge::run),
 ];
 
 /// More than any function needs whose loops end.
@@ -139,7 +143,7 @@ fn each_pass_keeps_the_meaning() {
 fn passes_in_any_order_keep_the_meaning() {
     for_seeds(SEEDS, &[], |seed| {
         let mut func = random_func(seed, &configs(seed));
-        let mut rng = crate::testing::Rng::new(seed);
+        let mut rng = Rng::new(seed);
         for _ in 0..12 {
             let before = func.clone();
             let pass = rng.choose(&PASSES);
@@ -174,6 +178,30 @@ fn lanes_together_agree_with_each_alone() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn parameters_may_be_the_same_in_every_lane() {
+    for_seeds(SEEDS, &[], |seed| {
+        let scalar = random_func(seed, &configs(seed));
+        let mut rng = Rng::new(seed);
+        let numbers = 0..scalar.params().len();
+        let broadcast: Vec<usize> = numbers.filter(|_| rng.one_in(2)).collect();
+        let mut form = scalar.clone();
+        for (_, pass) in PASSES {
+            pass(&mut form);
+        }
+        spmd::run_with(&mut form, &broadcast);
+        check_verified(&form, "spmd");
+        let mut inputs = random_inputs(seed, &scalar, 5);
+        for number in broadcast {
+            let first = inputs[number][0];
+            inputs[number].fill(first);
+        }
+        let expected = run_lanes(&scalar, &inputs, 5);
+        let found = run(&form, 5, &inputs, &position, Some(FUEL));
+        check_lanes(&scalar, &form, &expected, found);
     });
 }
 

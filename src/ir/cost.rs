@@ -37,7 +37,8 @@ pub fn of_region(func: &Func, region: Region) -> f64 {
     insts.iter().map(|inst| of_inst(func, *inst)).sum()
 }
 
-fn of_inst(func: &Func, inst: Inst) -> f64 {
+/// Operations of one instruction, nested ones included.
+pub fn of_inst(func: &Func, inst: Inst) -> f64 {
     let data = &func.insts[inst];
     match data.kind {
         InstKind::Const(_) => 0.0,

@@ -7,6 +7,7 @@ pub mod dce;
 pub mod fold;
 pub mod if_convert;
 pub mod licm;
+pub mod merge;
 pub mod simplify;
 pub mod sink;
 pub mod spmd;

@@ -1,16 +1,18 @@
 //! Moves what a loop computes only for its results to after the loop.
 //!
-//! A result that is computed from a single value of the last turn (and from values that do not change in the loop) is
-//! replaced by that value, and computed once, after the loop. That saves the work in every turn but the last, and over
-//! lanes the keeping of a computed value becomes the keeping of the value it comes from, often a uniform counter.
-//! Safe for every dtype: the same operations are applied to the same values.
+//! What neither the condition nor the next turn needs is computed once, from values that the loop gives instead. That
+//! saves the work in every turn but the last, and over lanes the keeping of a computed value becomes the keeping of the
+//! value it comes from, often a uniform counter. Safe for every dtype: the same operations are applied to the same
+//! values, those of the last turn.
 
-use crate::builder::Builder;
-use crate::func::{Func, Inst, InstKind, Region, SecondaryMap, Terminator, Value, ValueDef};
-use crate::passes::uniform::defined_within;
+use crate::cost;
+use crate::func::{
+    Func, Inst, InstKind, Region, SecondaryMap, Terminator, Value, ValueData, ValueDef,
+};
+use crate::passes::uniform::{defined_in, defined_within};
 
-/// More instructions than this are not moved for one result.
-const MOST: usize = 16;
+/// What it costs a turn, in operations, to keep another value for the lanes that leave.
+const KEEPING: f64 = 2.0;
 
 /// Rewrites the function; returns whether anything changed.
 pub fn run(func: &mut Func) -> bool {
@@ -20,120 +22,268 @@ pub fn run(func: &mut Func) -> bool {
             loops.push((region, inst, body));
         }
     });
+    let mut replaced = SecondaryMap::new(None);
     let mut changed = false;
-    // Inner loops last: what sinks out of an outer one does not touch them.
-    for (outer, inst, body) in loops {
-        for index in 0..func.insts[inst].results.len() {
-            changed |= sink_result(func, outer, inst, body, index);
+    // Inner loops first: what sinks out of one can sink out of the one around it.
+    for (outer, inst, body) in loops.into_iter().rev() {
+        let mut sinking = Sinking::new(func, inst, body);
+        for index in 0..sinking.func.insts[inst].results.len() {
+            changed |= sinking.sink(index, &mut replaced);
+        }
+        sinking.finish(outer);
+        if changed {
+            replace_uses(func, &replaced);
         }
     }
     changed
 }
 
-fn sink_result(func: &mut Func, outer: Region, inst: Inst, body: Region, index: usize) -> bool {
-    let Terminator::ContinueIf { results, .. } = &func.regions[body].end else {
-        return false;
-    };
-    let value = results[index];
-    let inside = defined_within(func, body);
-    let Some((leaf, cone)) = single_leaf(func, body, value, &inside) else {
-        return false;
-    };
-    let output = func.insts[inst].results[index];
-    let leaf_dtype = func.dtype(leaf);
-    let kept = func.values.push(crate::func::ValueData {
-        dtype: leaf_dtype,
-        def: ValueDef::Result(inst, index),
-    });
-    func.insts[inst].results[index] = kept;
-    if let Terminator::ContinueIf { results, .. } = &mut func.regions[body].end {
-        results[index] = leaf;
-    }
-    rebuild_after(func, outer, inst, &cone, leaf, kept, value, output);
-    true
+/// Moving the results of one loop.
+struct Sinking<'f> {
+    func: &'f mut Func,
+    inst: Inst,
+    body: Region,
+    /// Values defined in the body, nested regions included.
+    inside: SecondaryMap<Value, bool>,
+    /// Values that the condition or the next turn needs.
+    live: SecondaryMap<Value, bool>,
+    /// After the loop, what stands for a value of the body: a result of the loop, or computed again.
+    after: SecondaryMap<Value, Option<Value>>,
+    /// What is computed after the loop, in order.
+    moved: Vec<Inst>,
+    /// Results that are computed after the loop now.
+    gone: Vec<bool>,
 }
 
-/// The one value of the body from which a result is computed by operations of the body alone, and those operations in
-/// order; none if there are several such values, or nothing to move.
-fn single_leaf(
-    func: &Func,
-    body: Region,
-    value: Value,
-    inside: &SecondaryMap<Value, bool>,
-) -> Option<(Value, Vec<Inst>)> {
-    let mut needed = SecondaryMap::new(false);
-    needed.set(value, true);
-    let mut leaf = None;
-    let mut cone = Vec::new();
-    for &inst in func.regions[body].insts.iter().rev() {
-        let data = &func.insts[inst];
-        if !data.results.iter().any(|v| needed[*v]) {
-            continue;
+impl<'f> Sinking<'f> {
+    fn new(func: &'f mut Func, inst: Inst, body: Region) -> Sinking<'f> {
+        let inside = defined_within(func, body);
+        let live = needed_by_turns(func, body);
+        let mut after = SecondaryMap::new(None);
+        let results = results_of(func, body);
+        for (value, output) in results.iter().zip(&func.insts[inst].results) {
+            // What stays in the loop anyway is at hand after it.
+            if live[*value] || is_param(func, body, *value) {
+                after.set(*value, Some(*output));
+            }
         }
-        match data.kind {
-            InstKind::Op(_) | InstKind::Const(_) if cone.len() < MOST => {
-                data.args.iter().for_each(|v| needed.set(*v, true));
+        let gone = vec![false; results.len()];
+        Sinking {
+            func,
+            inst,
+            body,
+            inside,
+            live,
+            after,
+            moved: Vec::new(),
+            gone,
+        }
+    }
+
+    /// Moves what only one result needs, if that pays.
+    fn sink(&mut self, index: usize, replaced: &mut SecondaryMap<Value, Option<Value>>) -> bool {
+        let value = results_of(self.func, self.body)[index];
+        if !self.inside[value] || self.live[value] || is_param(self.func, self.body, value) {
+            return false;
+        }
+        let (cone, leaves) = self.cone(value);
+        let saved: f64 = cone
+            .iter()
+            .map(|inst| cost::of_inst(self.func, *inst))
+            .sum();
+        if leaves.len() > 1 && saved < KEEPING * leaves.len() as f64 {
+            return false;
+        }
+        for leaf in leaves {
+            self.keep(leaf);
+        }
+        for inst in cone {
+            let copy = copy_inst(self.func, inst, &mut self.after);
+            self.moved.push(copy);
+        }
+        let output = self.func.insts[self.inst].results[index];
+        replaced.set(output, self.after[value]);
+        self.gone[index] = true;
+        true
+    }
+
+    /// What is to be computed after the loop for a value, in order, and the values that the loop must give for that.
+    fn cone(&self, value: Value) -> (Vec<Inst>, Vec<Value>) {
+        let func = &*self.func;
+        let mut needed = SecondaryMap::new(false);
+        needed.set(value, true);
+        let mut cone = Vec::new();
+        for &inst in func.regions[self.body].insts.iter().rev() {
+            let results = &func.insts[inst].results;
+            let wanted = results
+                .iter()
+                .any(|v| needed[*v] && self.after[*v].is_none());
+            if wanted && self.moves(inst, &needed) {
+                for used in uses(func, inst) {
+                    needed.set(used, true);
+                }
                 cone.push(inst);
             }
-            _ => {
-                for result in data.results.iter().filter(|v| needed[**v]) {
-                    if leaf.replace(*result).is_some() {
-                        return None;
-                    }
-                }
+        }
+        cone.reverse();
+        let mut computed = SecondaryMap::new(false);
+        for inst in &cone {
+            for result in &func.insts[*inst].results {
+                computed.set(*result, true);
             }
         }
+        let leaf = |v: &Value| needed[*v] && !computed[*v] && self.after[*v].is_none();
+        let mut leaves = defined_in(func, self.body);
+        leaves.retain(leaf);
+        (cone, leaves)
     }
-    for param in func.regions[body].params.iter().filter(|v| needed[**v]) {
-        if leaf.replace(*param).is_some() {
-            return None;
+
+    /// Whether an instruction is to be computed after the loop: no turn needs it, or it costs next to nothing there
+    /// because its arguments are needed too.
+    fn moves(&self, inst: Inst, needed: &SecondaryMap<Value, bool>) -> bool {
+        let data = &self.func.insts[inst];
+        if !data.results.iter().any(|v| self.live[*v]) {
+            return true;
         }
+        let at_hand = |v: &Value| !self.inside[*v] || needed[*v] || self.after[*v].is_some();
+        matches!(data.kind, InstKind::Op(_) | InstKind::Const(_))
+            && cost::of_inst(self.func, inst) <= 1.0
+            && data.args.iter().all(at_hand)
     }
-    cone.reverse();
-    let leaf = leaf?;
-    (inside[value] && !cone.is_empty()).then_some((leaf, cone))
+
+    /// Makes the loop give a value of its last turn.
+    fn keep(&mut self, leaf: Value) {
+        let output = self.func.values.push(ValueData {
+            dtype: self.func.dtype(leaf),
+            def: ValueDef::Result(self.inst, 0),
+        });
+        self.func.insts[self.inst].results.push(output);
+        if let Terminator::ContinueIf { results, .. } = &mut self.func.regions[self.body].end {
+            results.push(leaf);
+        }
+        self.gone.push(false);
+        self.after.set(leaf, Some(output));
+    }
+
+    /// Drops the results that are computed after the loop, and puts there what computes them.
+    fn finish(self, outer: Region) {
+        let kept = |values: &mut Vec<Value>| {
+            let mut gone = self.gone.iter();
+            values.retain(|_| gone.next() == Some(&false));
+        };
+        kept(&mut self.func.insts[self.inst].results);
+        if let Terminator::ContinueIf { results, .. } = &mut self.func.regions[self.body].end {
+            kept(results);
+        }
+        let results = self.func.insts[self.inst].results.clone();
+        for (index, value) in results.into_iter().enumerate() {
+            self.func.values[value].def = ValueDef::Result(self.inst, index);
+        }
+        let insts = &mut self.func.regions[outer].insts;
+        let at = insts.iter().position(|i| *i == self.inst);
+        let at = at.expect("the loop stands in its region") + 1;
+        insts.splice(at..at, self.moved);
+    }
 }
 
-/// Computes the operations again after the loop, from the kept value, and gives the last one the name of the old result.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pieces of one rewrite, used once"
-)]
-fn rebuild_after(
+fn is_param(func: &Func, body: Region, value: Value) -> bool {
+    matches!(func.values[value].def, ValueDef::Param(region, _) if region == body)
+}
+
+fn results_of(func: &Func, body: Region) -> Vec<Value> {
+    match &func.regions[body].end {
+        Terminator::ContinueIf { results, .. } => results.clone(),
+        Terminator::Yield(_) => Vec::new(),
+    }
+}
+
+/// Marks the values of a loop's body that its condition or its next values depend on.
+fn needed_by_turns(func: &Func, body: Region) -> SecondaryMap<Value, bool> {
+    let mut live = SecondaryMap::new(false);
+    if let Terminator::ContinueIf { cond, next, .. } = &func.regions[body].end {
+        live.set(*cond, true);
+        next.iter().for_each(|v| live.set(*v, true));
+    }
+    for &inst in func.regions[body].insts.iter().rev() {
+        if func.insts[inst].results.iter().any(|v| live[*v]) {
+            uses(func, inst).iter().for_each(|v| live.set(*v, true));
+        }
+    }
+    live
+}
+
+/// Every value that an instruction uses, those of its regions included.
+fn uses(func: &Func, inst: Inst) -> Vec<Value> {
+    let data = &func.insts[inst];
+    let mut used = data.args.clone();
+    for region in data.kind.regions() {
+        for inner in &func.regions[region].insts {
+            used.extend(uses(func, *inner));
+        }
+        used.extend(func.regions[region].end.uses());
+    }
+    used
+}
+
+/// Makes a copy of an instruction, regions included, that uses what `map` has for a value; adds its results to the map.
+fn copy_inst(func: &mut Func, inst: Inst, map: &mut SecondaryMap<Value, Option<Value>>) -> Inst {
+    let data = func.insts[inst].clone();
+    let args = data.args.iter().map(|v| map[*v].unwrap_or(*v)).collect();
+    let dtypes: Vec<_> = data.results.iter().map(|v| func.dtype(*v)).collect();
+    let kind = match data.kind {
+        InstKind::If {
+            then_region,
+            else_region,
+        } => InstKind::If {
+            then_region: copy_region(func, then_region, map),
+            else_region: copy_region(func, else_region, map),
+        },
+        InstKind::Loop { body } => InstKind::Loop {
+            body: copy_region(func, body, map),
+        },
+        simple => simple,
+    };
+    let copy = func.make_inst(kind, args, &dtypes);
+    for (old, new) in data.results.iter().zip(&func.insts[copy].results) {
+        map.set(*old, Some(*new));
+    }
+    copy
+}
+
+fn copy_region(
     func: &mut Func,
-    outer: Region,
-    inst: Inst,
-    cone: &[Inst],
-    leaf: Value,
-    kept: Value,
-    value: Value,
-    output: Value,
-) {
-    let at = func.regions[outer].insts.iter().position(|i| *i == inst);
-    let rest = func.regions[outer]
-        .insts
-        .split_off(at.expect("the loop stands in its region") + 1);
-    let mut copy_of = SecondaryMap::new(None);
-    copy_of.set(leaf, Some(kept));
-    for original in cone {
-        let data = func.insts[*original].clone();
-        let args = data
-            .args
-            .iter()
-            .map(|v| copy_of[*v].unwrap_or(*v))
-            .collect();
-        let dtypes: Vec<_> = data.results.iter().map(|v| func.dtype(*v)).collect();
-        let copy = Builder::at(func, outer).inst(data.kind, args, &dtypes);
-        for (i, result) in data.results.iter().enumerate() {
-            let copied = func.insts[copy].results[i];
-            copy_of.set(*result, Some(copied));
-            if *result == value {
-                // Later uses name the old result, so the copy defines it.
-                func.insts[copy].results[i] = output;
-                func.values[output].def = ValueDef::Result(copy, i);
-                copy_of.set(*result, Some(output));
+    region: Region,
+    map: &mut SecondaryMap<Value, Option<Value>>,
+) -> Region {
+    let data = func.regions[region].clone();
+    let copy = func.add_region();
+    for param in data.params {
+        let new = func.add_param(copy, func.dtype(param));
+        map.set(param, Some(new));
+    }
+    for inst in data.insts {
+        let inst = copy_inst(func, inst, map);
+        func.regions[copy].insts.push(inst);
+    }
+    let mut end = data.end;
+    end.map_uses(|v| map[v].unwrap_or(v));
+    func.regions[copy].end = end;
+    copy
+}
+
+/// Puts other values in the place of those that have been replaced, everywhere.
+fn replace_uses(func: &mut Func, replaced: &SecondaryMap<Value, Option<Value>>) {
+    let mut regions = Vec::new();
+    func.for_each_region(|region| regions.push(region));
+    for region in regions {
+        func.regions[region]
+            .end
+            .map_uses(|v| replaced[v].unwrap_or(v));
+        for i in 0..func.regions[region].insts.len() {
+            let inst = func.regions[region].insts[i];
+            for arg in &mut func.insts[inst].args {
+                *arg = replaced[*arg].unwrap_or(*arg);
             }
         }
     }
-    func.regions[outer].insts.extend(rest);
 }
