@@ -9,6 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use ufc_ir::{Func, cost};
@@ -28,29 +29,87 @@ const PARALLEL_NS: f64 = 50_000.0;
 /// How long a block should take by the estimate, so that threads end together and cancelling is prompt.
 const BLOCK_NS: f64 = 30_000.0;
 
+/// Once launches with the same broadcast inputs add up to this, code is compiled for them; that takes about as long.
+const VARIANT_NS: f64 = 3e6;
+
+/// Launches shorter than this do not ask for such code.
+const VARIANT_LEAST_NS: f64 = 2e3;
+
 /// Blocks are whole multiples of this, so that only the last of a row has a rest that fills no vectors.
 const BLOCK_UNIT: usize = 64;
 
 /// A list that needs no memory from the heap while it is short, as most lists of operands are.
 type Few<T> = SmallVec<[T; 8]>;
 
+/// Compiles the loop for launches in which the parameters of these numbers are broadcast along the inner dim.
+type Specialize = Box<dyn Fn(&[usize]) -> Result<Code, BackendError> + Send + Sync>;
+
 /// A compiled loop.
-#[derive(Debug)]
 pub(crate) struct CpuLoop {
     code: Code,
     positions: usize,
     /// Estimated time per element, in nanoseconds.
     element_ns: f64,
+    /// The parameters that code may take to be broadcast, one bit each.
+    may_broadcast: u64,
+    specialize: Specialize,
+    variants: Mutex<BTreeMap<u64, Variant>>,
+}
+
+/// The loop where some inputs are broadcast: what depends on them alone is computed once per call and takes no vectors.
+#[derive(Default)]
+struct Variant {
+    /// How long its launches would have taken so far.
+    wanted_ns: f64,
+    code: Option<Arc<Code>>,
+}
+
+impl fmt::Debug for CpuLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CpuLoop({:?})", self.code)
+    }
 }
 
 impl CpuLoop {
-    pub(crate) fn new(func: &Func, code: Code) -> CpuLoop {
+    pub(crate) fn new(func: &Func, code: Code, specialize: Specialize) -> CpuLoop {
         let cost = cost::estimate(func);
+        let params = func.params().iter().take(64).enumerate();
+        let may_broadcast = params
+            .filter(|(_, v)| !func.dtype(**v).is_complex())
+            .fold(0, |mask, (i, _)| mask | 1 << i);
         CpuLoop {
             code,
             positions: ufc_target::launch::positions(func).len(),
             element_ns: (cost.ops * OP_NS + cost.bytes * BYTE_NS).max(0.1),
+            may_broadcast,
+            specialize,
+            variants: Mutex::default(),
         }
+    }
+
+    /// The code for a launch whose inputs have these steps along the inner dim, if there is better code than the general.
+    fn variant(
+        &self,
+        args: &LaunchArgs<'_>,
+        total_ns: f64,
+    ) -> Result<Option<Arc<Code>>, BackendError> {
+        if total_ns < VARIANT_LEAST_NS {
+            return Ok(None);
+        }
+        let broadcast = |i: usize| args.strides.get(i).and_then(|s| s.last()) == Some(&0);
+        let inputs = (0..64).filter(|i| self.may_broadcast >> i & 1 == 1 && broadcast(*i));
+        let inputs: Vec<usize> = inputs.collect();
+        if inputs.is_empty() {
+            return Ok(None);
+        }
+        let mask = inputs.iter().fold(0, |mask, i| mask | 1 << i);
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        let variant = variants.entry(mask).or_default();
+        variant.wanted_ns += total_ns;
+        if variant.code.is_none() && variant.wanted_ns >= VARIANT_NS {
+            variant.code = Some(Arc::new((self.specialize)(&inputs)?));
+        }
+        Ok(variant.code.clone())
     }
 
     /// How a launch is cut into blocks.
@@ -93,9 +152,12 @@ impl Executable for CpuLoop {
         }
         let watched = control.cancel.is_some() || control.progress.is_some();
         let threads = control.threads.unwrap_or_else(all_threads).max(1);
+        let total_ns = rows as f64 * inner as f64 * self.element_ns;
+        let variant = self.variant(args, total_ns)?;
+        let code = variant.as_deref().unwrap_or(&self.code);
         let blocks = self.split(rows, inner, watched, threads);
         let run = Run {
-            inner_loop: self.code.inner_loop(),
+            inner_loop: code.inner_loop(),
             args,
             outer,
             blocks,

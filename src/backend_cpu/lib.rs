@@ -8,6 +8,7 @@ mod call;
 mod clif;
 mod vplan;
 
+use call::CpuLoop;
 use clif::isa::{self, Isa};
 use clif::jit::Code;
 use clif::legal::CpuLegality;
@@ -59,9 +60,14 @@ impl Backend for CpuBackend {
         func: &Legal,
         options: &CompileOptions,
     ) -> Result<Arc<dyn Executable>, BackendError> {
-        let generated = generate(func, options)?;
-        let compiled = generated.compile(false)?;
-        Ok(Arc::new(call::CpuLoop::new(func.func(), compiled.code()?)))
+        let code = compile(func, options, &[])?;
+        let again = (func.clone(), options.clone());
+        let specialize = move |broadcast: &[usize]| compile(&again.0, &again.1, broadcast);
+        Ok(Arc::new(CpuLoop::new(
+            func.func(),
+            code,
+            Box::new(specialize),
+        )))
     }
 
     fn emit(
@@ -70,7 +76,7 @@ impl Backend for CpuBackend {
         options: &CompileOptions,
         stage: &str,
     ) -> Result<String, BackendError> {
-        let generated = generate(func, options)?;
+        let generated = generate(func, options, &[])?;
         match stage {
             "clif" => Ok(generated.function.display().to_string()),
             "asm" => Ok(generated.compile(true)?.text),
@@ -93,14 +99,27 @@ struct Generated {
     isa: Isa,
 }
 
-fn generate(legal: &Legal, options: &CompileOptions) -> Result<Generated, BackendError> {
+/// Machine code for a function; for launches in which these parameters are broadcast, if there are any.
+fn compile(
+    legal: &Legal,
+    options: &CompileOptions,
+    broadcast: &[usize],
+) -> Result<Code, BackendError> {
+    generate(legal, options, broadcast)?.compile(false)?.code()
+}
+
+fn generate(
+    legal: &Legal,
+    options: &CompileOptions,
+    broadcast: &[usize],
+) -> Result<Generated, BackendError> {
     let isa = Isa::new(options.device.as_deref())?;
     let mut func = legal.func().clone();
-    spmd::run(&mut func);
+    spmd::run_with(&mut func, broadcast);
     clif::masks::run(&mut func);
     cse::run(&mut func);
     dce::run(&mut func);
-    let varying = uniform::analyze(&func);
+    let varying = uniform::analyze_with(&func, broadcast);
     let plan = Plan::new(&func, &varying, options.interleave);
     let (function, pool) = clif::lower::lower(&func, &varying, &plan, &isa)?;
     Ok(Generated {

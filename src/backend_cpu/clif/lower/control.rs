@@ -5,9 +5,12 @@ use super::{Clif, Cx, Held};
 use crate::vplan::lane_width;
 use cranelift_codegen::ir::types::I8;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder};
-use ufc_ir::DType;
 use ufc_ir::func::{Inst, InstKind, Region, Terminator, Value};
 use ufc_ir::ops::Op;
+use ufc_ir::{Const, DType};
+
+/// So many constants may be kept in registers; more would displace values.
+const MOST_KEPT_CONSTANTS: usize = 3;
 
 /// Something to lower in order.
 pub(super) enum Step {
@@ -36,19 +39,45 @@ impl Cx<'_, '_> {
         let mut rest = steps;
         while !rest.is_empty() {
             let straight = rest.iter().take_while(|s| self.is_straight(s)).count();
-            for column in 0..self.plan.columns() {
-                self.column = Some(column);
-                for step in &rest[..straight] {
-                    self.step(step);
-                }
-            }
-            self.column = None;
+            self.straight_steps(&rest[..straight]);
             rest = &rest[straight..];
             if let [step, after @ ..] = rest {
                 self.step(step);
                 rest = after;
             }
         }
+    }
+
+    /// Lowers straight code column by column.
+    fn straight_steps(&mut self, steps: &[Step]) {
+        self.kept_constants = self.has_few_constants(steps).then(Vec::new);
+        for column in 0..self.plan.columns() {
+            self.column = Some(column);
+            for step in steps {
+                self.step(step);
+            }
+        }
+        self.column = None;
+        self.kept_constants = None;
+    }
+
+    /// Whether the constants that straight code uses as vectors can be kept in registers.
+    fn has_few_constants(&self, steps: &[Step]) -> bool {
+        let mut constants: Vec<Const> = Vec::new();
+        for step in steps {
+            let Step::Inst(inst) = step else {
+                continue;
+            };
+            let data = &self.func.insts[*inst];
+            let varies = data.results.iter().any(|v| self.varying[*v]);
+            let used = data.args.iter().filter_map(|v| self.func.constant(*v));
+            for constant in used.filter(|_| varies) {
+                if !constants.contains(&constant) {
+                    constants.push(constant);
+                }
+            }
+        }
+        constants.len() <= MOST_KEPT_CONSTANTS
     }
 
     /// Whether a step may be done column by column.

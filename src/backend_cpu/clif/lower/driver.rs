@@ -21,11 +21,12 @@ use ufc_ir::func::{InstKind, Terminator, Value};
 /// Bytes of stack that all buffers may take together, beyond those of one turn.
 const BUFFER_BYTES: usize = 8192;
 
-/// An input or output in generated code.
+/// An input that varies, or an output, in generated code.
 #[derive(Clone, Copy)]
 struct Operand {
     dtype: DType,
-    is_input: bool,
+    /// The parameter that it is, unless it is an output.
+    param: Option<Value>,
     base: Clif,
     step: Clif,
     buffer: Clif,
@@ -75,16 +76,25 @@ impl Cx<'_, '_> {
         self.plan.lanes * turns.clamp(1, 64)
     }
 
+    /// Reads the addresses and steps of operands; parameters that do not vary are read themselves instead.
     fn operands(&mut self, args: Clif, steps: Clif) -> Vec<Operand> {
         let func = self.func;
-        let inputs = func.params().iter().map(|v| (func.dtype(*v), true));
-        let outputs = func.results.iter().map(|d| (*d, false));
         let chunk = self.chunk();
-        let all: Vec<(DType, bool)> = inputs.chain(outputs).collect();
-        all.into_iter()
-            .enumerate()
-            .map(|(i, (dtype, is_input))| self.operand(args, steps, i, dtype, is_input, chunk))
-            .collect()
+        let mut operands = Vec::new();
+        for (number, &param) in func.params().iter().enumerate() {
+            if self.varying[param] {
+                let dtype = func.dtype(param);
+                operands.push(self.operand(args, steps, number, dtype, Some(param), chunk));
+            } else {
+                let address = self.b.ins().load(I64, flags(), args, (number * 8) as i32);
+                self.load_uniform(param, address);
+            }
+        }
+        for (i, &dtype) in func.results.iter().enumerate() {
+            let number = func.params().len() + i;
+            operands.push(self.operand(args, steps, number, dtype, None, chunk));
+        }
+        operands
     }
 
     fn operand(
@@ -93,7 +103,7 @@ impl Cx<'_, '_> {
         steps: Clif,
         number: usize,
         dtype: DType,
-        is_input: bool,
+        param: Option<Value>,
         chunk: usize,
     ) -> Operand {
         let offset = (number * 8) as i32;
@@ -107,7 +117,7 @@ impl Cx<'_, '_> {
         let turn = self.b.ins().iconst(I64, (self.plan.lanes * size) as i64);
         let mut operand = Operand {
             dtype,
-            is_input,
+            param,
             base,
             step,
             buffer,
@@ -115,7 +125,7 @@ impl Cx<'_, '_> {
             broadcast: None,
             advance: turn,
         };
-        if is_input {
+        if param.is_some() {
             let broadcast = self.b.ins().icmp_imm_s(IntCC::Equal, step, 0);
             let zero = self.b.ins().iconst(I64, 0);
             operand.broadcast = Some(broadcast);
@@ -199,7 +209,11 @@ impl Cx<'_, '_> {
             .map(|(operand, place)| self.start(operand, *place, is_whole, count))
             .collect();
         self.turns(operands, &starts, positions, done, left, count);
-        for (operand, place) in operands.iter().zip(&places).filter(|(o, _)| !o.is_input) {
+        for (operand, place) in operands
+            .iter()
+            .zip(&places)
+            .filter(|(o, _)| o.param.is_none())
+        {
             let direct = self.b.ins().band(operand.packed, is_whole);
             let buffered = self.b.ins().bxor_imm_s(direct, 1);
             self.when(buffered, |cx| cx.scatter(operand, *place, count));
@@ -325,18 +339,17 @@ impl Cx<'_, '_> {
     /// Emits one turn: loads the inputs, computes, stores the outputs.
     fn body(&mut self, operands: &[Operand], addresses: &[Clif]) {
         let func = self.func;
-        let (inputs, outputs) = addresses.split_at(func.params().len());
-        debug_assert_eq!(operands.len(), addresses.len());
         let Terminator::Yield(results) = &func.regions[func.body].end else {
             self.refuse("a kernel without yield".to_string());
             return;
         };
-        let loads = func.params().iter().zip(inputs);
-        let stores = results.iter().zip(outputs);
-        let insts = func.regions[func.body].insts.iter();
-        let mut steps: Vec<Step> = loads.map(|(v, a)| Step::Load(*v, *a)).collect();
-        steps.extend(insts.map(|i| Step::Inst(*i)));
-        steps.extend(stores.map(|(v, a)| Step::Store(*v, *a)));
+        let placed = || operands.iter().zip(addresses);
+        let loads = placed().filter_map(|(o, a)| Some(Step::Load(o.param?, *a)));
+        let outputs = placed().filter(|(o, _)| o.param.is_none());
+        let stores = outputs.zip(results).map(|((_, a), v)| Step::Store(*v, *a));
+        let insts = &func.regions[func.body].insts;
+        let insts = insts.iter().map(|i| Step::Inst(*i));
+        let steps: Vec<Step> = loads.chain(insts).chain(stores).collect();
         self.steps(&steps);
     }
 }

@@ -123,9 +123,21 @@ impl Cx<'_, '_> {
 
     /// A vector from its bytes, right before it is used.
     pub(super) fn vector_const(&mut self, ty: Type, bytes: [u8; 16]) -> Clif {
-        let offset = self.pool.offset(bytes) as i32;
+        let offset = self.pool.offset(bytes);
+        let kept = self.kept_constants.iter().flatten();
+        let kept: Vec<Clif> = kept
+            .filter(|(o, _)| *o == offset)
+            .map(|(_, v)| *v)
+            .collect();
+        if let Some(known) = kept.first() {
+            return self.cast(*known, ty);
+        }
         let address = self.pool_address();
-        self.b.ins().load(ty, flags(), address, offset)
+        let vector = self.b.ins().load(ty, flags(), address, offset as i32);
+        if let Some(kept) = &mut self.kept_constants {
+            kept.push((offset, vector));
+        }
+        vector
     }
 
     /// Where a constant that is not a bool stands among the constants, in every lane of a vector.

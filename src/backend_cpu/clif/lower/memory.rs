@@ -4,7 +4,7 @@ use super::lanes::Lane;
 use super::{Clif, Cx, Held};
 use crate::vplan::{VECTOR, lane_width};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::types::{F32X4, F64X2, I8X16, I32, I32X4, I64, I64X2};
+use cranelift_codegen::ir::types::{F32X4, F64X2, I8, I8X16, I32, I32X4, I64, I64X2};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type};
 use ufc_ir::DType;
 use ufc_ir::func::Value;
@@ -15,6 +15,30 @@ pub(super) fn flags() -> MemFlagsData {
 }
 
 impl Cx<'_, '_> {
+    /// Loads an input that is the same in every lane.
+    pub(super) fn load_uniform(&mut self, value: Value, from: Clif) {
+        let dtype = self.func.dtype(value);
+        let scalar = match dtype {
+            DType::Bool => {
+                let byte = self.b.ins().load(I8, flags(), from, 0);
+                self.b.ins().icmp_imm_s(IntCC::NotEqual, byte, 0)
+            }
+            DType::I8 => self.b.ins().sload8(I32, flags(), from, 0),
+            DType::U8 => self.b.ins().uload8(I32, flags(), from, 0),
+            DType::I16 => self.b.ins().sload16(I32, flags(), from, 0),
+            DType::U16 | DType::F16 | DType::BF16 => self.b.ins().uload16(I32, flags(), from, 0),
+            DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
+                let ty = Lane::of(dtype).scalar();
+                self.b.ins().load(ty, flags(), from, 0)
+            }
+            DType::C64 | DType::C128 => {
+                self.refuse(format!("a uniform parameter of dtype {dtype}"));
+                return;
+            }
+        };
+        self.set(value, Held::Scalar(scalar));
+    }
+
     /// Loads a turn's lanes of an input.
     pub(super) fn load_operand(&mut self, value: Value, from: Clif) {
         let dtype = self.func.dtype(value);

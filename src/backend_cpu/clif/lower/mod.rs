@@ -63,6 +63,7 @@ pub(crate) fn lower(
         column: None,
         pool: Pool::default(),
         pool_address: None,
+        kept_constants: None,
         refused: None,
     };
     cx.driver();
@@ -140,6 +141,8 @@ struct Cx<'a, 'b> {
     pool: Pool,
     /// Where the constants are.
     pool_address: Option<Clif>,
+    /// The constants loaded since straight code began, if they are few enough to be kept for its other columns.
+    kept_constants: Option<Vec<(usize, Clif)>>,
     /// The first thing that could not be lowered.
     refused: Option<String>,
 }
@@ -216,13 +219,15 @@ impl Cx<'_, '_> {
                 stride: 16,
                 count,
             },
-            (_, Some(constant)) if dtype != DType::Bool => Lanes::Memory {
-                ty,
-                address: self.pool_address(),
-                offset: self.pool_offset(constant),
-                stride: 0,
-                count,
-            },
+            (_, Some(constant)) if dtype != DType::Bool && self.kept_constants.is_none() => {
+                Lanes::Memory {
+                    ty,
+                    address: self.pool_address(),
+                    offset: self.pool_offset(constant),
+                    stride: 0,
+                    count,
+                }
+            }
             _ => self.vectors(value).into(),
         }
     }
