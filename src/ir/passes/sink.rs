@@ -30,6 +30,9 @@ pub fn run(func: &mut Func) -> bool {
         for index in 0..sinking.func.insts[inst].results.len() {
             changed |= sinking.sink(index, &mut replaced);
         }
+        for index in 0..sinking.gone.len() {
+            changed |= sinking.recompute(index, &mut replaced);
+        }
         sinking.finish(outer);
         if changed {
             replace_uses(func, &replaced);
@@ -102,6 +105,37 @@ impl<'f> Sinking<'f> {
             self.moved.push(copy);
         }
         let output = self.func.insts[self.inst].results[index];
+        replaced.set(output, self.after[value]);
+        self.gone[index] = true;
+        true
+    }
+
+    /// Computes a result again after the loop, if that is cheap and the loop gives its arguments anyway.
+    fn recompute(
+        &mut self,
+        index: usize,
+        replaced: &mut SecondaryMap<Value, Option<Value>>,
+    ) -> bool {
+        let value = results_of(self.func, self.body)[index];
+        let ValueDef::Result(inst, _) = self.func.values[value].def else {
+            return false;
+        };
+        let data = &self.func.insts[inst];
+        let outputs = &self.func.insts[self.inst].results;
+        let given = |v: &Value| {
+            let mut given = outputs.iter().zip(&self.gone);
+            given.any(|(output, gone)| self.after[*v] == Some(*output) && !gone)
+        };
+        let at_hand = |v: &Value| !self.inside[*v] || given(v);
+        let cheap = matches!(data.kind, InstKind::Op(_)) && cost::of_inst(self.func, inst) <= 1.0;
+        let pays = cheap && self.inside[value] && data.args.iter().all(at_hand);
+        if !pays || self.gone[index] {
+            return false;
+        }
+        let output = outputs[index];
+        let copy = copy_inst(self.func, inst, &mut self.after);
+        // Before what has been moved, which may use it.
+        self.moved.insert(0, copy);
         replaced.set(output, self.after[value]);
         self.gone[index] = true;
         true
