@@ -235,6 +235,8 @@ pub struct Block {
     pub tail: Option<ExprId>,
     /// From brace to brace.
     pub span: Span,
+    /// Whether something inside could not be read, so that a missing value says nothing.
+    pub broken: bool,
 }
 
 /// A statement.

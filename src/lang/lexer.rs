@@ -243,7 +243,16 @@ impl<'a> Lexer<'a, '_> {
             }
         }
         self.sink.push(error);
-        self.push(TokenKind::Unknown, len);
+        // Going on with the sign that was meant avoids further errors.
+        let meant = LOOKALIKES
+            .iter()
+            .find(|(like, _)| *like == c)
+            .map(|(_, sign)| *sign);
+        let kind = TokenKind::SIGNS
+            .iter()
+            .find(|(sign, _)| meant == Some(*sign))
+            .map(|(_, kind)| *kind);
+        self.push(kind.unwrap_or(TokenKind::Unknown), len);
     }
 }
 

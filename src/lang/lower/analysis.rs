@@ -12,8 +12,8 @@ pub(super) const ENDLESS: u32 = u32::MAX;
 pub(super) struct Analysis {
     /// About what each expression costs, in simple operations.
     pub(super) costs: Vec<u32>,
-    /// Whether an expression has a `break`, `continue` or `return` in it.
-    pub(super) jumps: Vec<bool>,
+    /// Whether an expression jumps or assigns, so that it matters whether it is evaluated.
+    pub(super) effects: Vec<bool>,
     /// By number of the loop.
     pub(super) loops: Vec<LoopFacts>,
     /// How often each variable is read.
@@ -69,16 +69,19 @@ fn costs(body: &Body, analysis: &mut Analysis, mut call_cost: impl FnMut(&ExprKi
             _ => 0,
         };
         let mut cost = own;
-        let mut jumps = matches!(
+        let mut effects = matches!(
             expr.kind,
-            ExprKind::Break(..) | ExprKind::Continue(_) | ExprKind::Return(_)
+            ExprKind::Break(..)
+                | ExprKind::Continue(_)
+                | ExprKind::Return(_)
+                | ExprKind::Assign(..)
         );
         children(&expr.kind, &mut |child| {
             cost = cost.saturating_add(analysis.costs[child.0 as usize]);
-            jumps |= analysis.jumps[child.0 as usize];
+            effects |= analysis.effects[child.0 as usize];
         });
         analysis.costs.push(cost);
-        analysis.jumps.push(jumps);
+        analysis.effects.push(effects);
     }
 }
 

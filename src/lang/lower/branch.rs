@@ -75,14 +75,14 @@ impl Lowering<'_> {
 
     /// `a && b` and `a || b`.
     pub(super) fn logic(&mut self, is_and: bool, lhs: Value, rhs: ExprId) -> Value {
-        let jumps = self.frame().analysis.jumps[rhs.0 as usize];
+        let effects = self.frame().analysis.effects[rhs.0 as usize];
         let cond = self.cond(lhs);
         match cond {
             Cond::Known(known) if known != is_and => return lhs,
             Cond::Known(_) => return self.expr(rhs)[0],
             Cond::Value(_) => {}
         }
-        if !jumps && self.cost(rhs) <= CHEAP_REST {
+        if !effects && self.cost(rhs) <= CHEAP_REST {
             let rhs = self.expr(rhs)[0];
             let rhs = self.cond(rhs);
             let both = if is_and {
@@ -169,8 +169,10 @@ impl Lowering<'_> {
             Cond::Known(true) => code(self),
             Cond::Known(false) => self.zeros(ty),
             alive => {
-                let ty = ty.clone();
-                self.branch(alive, false, &ty.clone(), code, |cx| cx.zeros(&ty))
+                self.depth += 1;
+                let values = self.branch(alive, false, ty, code, |cx| cx.zeros(ty));
+                self.depth -= 1;
+                values
             }
         }
     }

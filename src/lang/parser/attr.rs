@@ -191,7 +191,7 @@ impl Parser<'_, '_, '_> {
             generics: Vec::new(),
             params: Vec::new(),
             result: None,
-            body: Some(value),
+            body: Some(value).filter(|_| !self.lost),
             span: self.module[value].span,
             exprs: first..self.module.expr_count(),
         });

@@ -528,10 +528,12 @@ impl Parser<'_, '_, '_> {
             stmts: Vec::new(),
             tail: None,
             span: open,
+            broken: true,
         };
         if !self.expect(TokenKind::OpenBrace) {
             return block;
         }
+        let errors = self.sink.len();
         while !self.is(TokenKind::CloseBrace) && !self.is(TokenKind::End) {
             let before = self.at;
             self.statement(&mut block);
@@ -544,6 +546,7 @@ impl Parser<'_, '_, '_> {
             }
         }
         block.span = open.to(self.close(open, TokenKind::CloseBrace));
+        block.broken = self.sink.len() > errors;
         block
     }
 

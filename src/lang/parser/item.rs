@@ -108,8 +108,9 @@ impl Parser<'_, '_, '_> {
             }
         }
         let span = start.to(self.previous_span());
+        self.lost = false;
         let body = if self.is(TokenKind::OpenBrace) {
-            self.block_expr()
+            self.block_expr().filter(|_| !self.lost)
         } else {
             self.unexpected("the function's body");
             self.skip_to_item();

@@ -38,6 +38,8 @@ struct Parser<'t, 'a, 's> {
     sink: &'s mut Sink,
     /// Where the last error was reported: a second one at the same token says nothing new.
     last_error: Option<usize>,
+    /// Whether so much of the current function was skipped that its types say nothing.
+    lost: bool,
 }
 
 const END: Token<'static> = Token {
@@ -56,6 +58,7 @@ impl<'t, 'a, 's> Parser<'t, 'a, 's> {
             module: Module::default(),
             sink,
             last_error,
+            lost: false,
         };
         parser.skip_unknown();
         parser
@@ -108,6 +111,8 @@ impl<'t, 'a, 's> Parser<'t, 'a, 's> {
     fn skip_unknown(&mut self) {
         while self.is(TokenKind::Unknown) {
             self.at += 1;
+            // What is missing here was reported with the character.
+            self.last_error = Some(self.at);
         }
     }
 
@@ -169,6 +174,7 @@ impl<'t, 'a, 's> Parser<'t, 'a, 's> {
                 "the bracket is not closed",
             );
             self.report(error.also(open, "opened here"));
+            self.lost = true;
         } else {
             let wanted = if kind == TokenKind::CloseBrace {
                 "a statement or `}`".to_string()
@@ -216,8 +222,16 @@ impl<'t, 'a, 's> Parser<'t, 'a, 's> {
             self.report(
                 error.help("give inner parts a name with `let`, or move them into a function"),
             );
-            self.skip_tree();
+            while !self.kind().is_closing()
+                && !matches!(
+                    self.kind(),
+                    TokenKind::Semi | TokenKind::Comma | TokenKind::End
+                )
+            {
+                self.skip_tree();
+            }
             self.last_error = Some(self.at);
+            self.lost = true;
             return None;
         }
         self.depth += 1;

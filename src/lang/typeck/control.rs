@@ -24,6 +24,7 @@ impl<'a> Checker<'a, '_> {
         self.close_scope();
         let ty = match tail {
             Some(tail) => self.ty(tail),
+            None if block.broken => self.types.error(),
             None if self.diverges => self.types.any(),
             None => self.types.unit(),
         };

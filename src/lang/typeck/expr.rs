@@ -103,7 +103,10 @@ impl<'a> Checker<'a, '_> {
 
     fn tuple(&mut self, members: &[ast::ExprId], span: Span) -> ExprId {
         let members: Vec<ExprId> = members.iter().map(|m| self.infer(*m)).collect();
-        let types = members.iter().map(|m| self.ty(*m)).collect();
+        let types: Vec<Ty> = members.iter().map(|m| self.ty(*m)).collect();
+        if types.iter().any(|ty| self.types.is_error(*ty)) {
+            return self.poison(span);
+        }
         let ty = self.types.tuple(types);
         if self.types.width(ty, super::MAX_WIDTH) > super::MAX_WIDTH {
             let message = format!("a value has more than {} numbers", super::MAX_WIDTH);
