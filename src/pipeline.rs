@@ -28,6 +28,7 @@ pub fn optimize(func: &mut Func) {
     run("licm", func, passes::licm::run);
     run("counter", func, passes::counter::run);
     run("sink", func, passes::sink::run);
+    run("merge", func, passes::merge::run);
     run("cse", func, passes::cse::run);
     run("dce", func, passes::dce::run);
 }
@@ -108,8 +109,8 @@ pub fn emit(
 ) -> Result<String, Error> {
     let print = |func: &Func| text::print(func);
     match stage {
-        "tokens" => Ok(ufc_lang::dump::tokens(module.source())),
-        "ast" => Ok(ufc_lang::dump::ast(module.source())),
+        "tokens" => Ok(format!("{:#?}\n", ufc_lang::lexer::lex(module.source(), &mut Default::default()))),
+        "ast" => Ok(format!("{:#?}\n", ufc_lang::parse(module.source()).0)),
         "ir" => Ok(print(&lower(module, kernel, types)?)),
         "opt" => {
             let mut func = lower(module, kernel, types)?;

@@ -66,15 +66,16 @@ impl Ufunc {
     pub(crate) fn new(module: Module, kernel: usize) -> Ufunc {
         let checked = &module.checked().kernels()[kernel];
         let params = checked.params.iter().map(|param| match param.ty {
-            ufc_lang::ParamType::Exact(dtype) => ParamType::Exact(dtype),
+            ufc_lang::ParamType::DType(dtype) => ParamType::Exact(dtype),
             ufc_lang::ParamType::Generic(generic) => ParamType::Generic(generic),
+            ufc_lang::ParamType::Inferred => unreachable!("only results are inferred"),
         });
         let inner = Inner {
             kernel,
             param_names: checked.params.iter().map(|p| p.name.clone()).collect(),
             result_names: (0..checked.results.len()).map(|i| i.to_string()).collect(),
             params: params.collect(),
-            bounds: checked.generics.iter().map(|g| g.bound).collect(),
+            bounds: checked.generics.iter().map(|g| g.set).collect(),
             loops: LoopCache::default(),
             module: module.clone(),
         };
@@ -105,7 +106,32 @@ impl Ufunc {
 
     /// The kernel's head, such as `mandelbrot(re: f32, im: f32, iters: u32) -> u8`.
     pub fn signature(&self) -> String {
-        self.kernel().signature()
+        let kernel = self.kernel();
+        let name_of = |ty: &ufc_lang::ParamType| match ty {
+            ufc_lang::ParamType::DType(dtype) => dtype.name().to_string(),
+            ufc_lang::ParamType::Generic(i) => kernel.generics[*i].name.clone(),
+            ufc_lang::ParamType::Inferred => "_".to_string(),
+        };
+        let params: Vec<String> = kernel
+            .params
+            .iter()
+            .map(|param| format!("{}: {}", param.name, name_of(&param.ty)))
+            .collect();
+        let generics: Vec<String> = kernel
+            .generics
+            .iter()
+            .map(|generic| format!("{}: {}", generic.name, generic.set))
+            .collect();
+        let generics = match generics.is_empty() {
+            true => String::new(),
+            false => format!("<{}>", generics.join(", ")),
+        };
+        let results: Vec<String> = kernel.results.iter().map(name_of).collect();
+        let results = match &results[..] {
+            [one] => one.clone(),
+            several => format!("({})", several.join(", ")),
+        };
+        format!("{}{generics}({}) -> {results}", kernel.name, params.join(", "))
     }
 
     /// Number of inputs.
@@ -334,7 +360,7 @@ impl<'u, 'o> Call<'u, 'o> {
         }
     }
 
-    fn threads(&self) -> Option<usize> {
+    fn thread_limit(&self) -> Option<usize> {
         self.options.threads.or_else(threads_from_env)
     }
 
@@ -352,7 +378,7 @@ impl<'u, 'o> Call<'u, 'o> {
         let mut launch = self.launch(&ready, inputs, outputs)?;
         if !launch.is_empty() {
             let control = LaunchControl {
-                threads: self.threads(),
+                threads: self.thread_limit(),
                 cancel: self.options.cancel,
                 progress: self.options.progress,
             };
@@ -412,7 +438,7 @@ impl<'u, 'o> Call<'u, 'o> {
         let (threads, threads_reason) = ready.executable.threads(
             launch.len(),
             &LaunchControl {
-                threads: self.threads(),
+                threads: self.thread_limit(),
                 ..LaunchControl::default()
             },
         );
