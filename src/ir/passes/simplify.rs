@@ -4,6 +4,7 @@ use crate::builder::Builder;
 use crate::constant::Const;
 use crate::convert::from_int;
 use crate::dtype::{DType, Kind};
+use crate::eval::eval;
 use crate::func::{Func, Inst, InstKind, Region, SecondaryMap, Terminator, Value};
 use crate::ops::Op;
 
@@ -106,14 +107,22 @@ const RULES: &[(&[Op], Rule)] = &[
     (&[Op::Or, Op::Xor], or_zero),
     (&[Op::And, Op::Or, Op::Xor], by_all_ones),
     (&[Op::Shl, Op::Shr], shift_by_zero),
+    (&[Op::And, Op::Or, Op::Xor], with_complement),
+    (
+        &[Op::Add, Op::Mul, Op::And, Op::Or, Op::Xor],
+        combine_constants,
+    ),
+    (&[Op::And, Op::Or], absorb),
     (&[Op::Not], not_compare),
     (
         &[Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge],
         compare_self,
     ),
+    (&[Op::Lt, Op::Le, Op::Gt, Op::Ge], compare_with_limit),
     (&[Op::Eq, Op::Ne], compare_bool_constant),
     (&[Op::Select], select_known),
     (&[Op::Select], select_not),
+    (&[Op::Select], select_same_condition),
     (&[Op::Select], select_bool),
     (&[Op::Convert], convert_bool_chain),
     (&[Op::Convert], convert_chain),
@@ -323,6 +332,46 @@ fn shift_by_zero(b: &mut Builder<'_>, _: Op, args: &[Value], t: DType) -> Option
     (amount == 0).then_some(args[0])
 }
 
+/// `x & !x = 0`, `x | !x = ones`, `x ^ !x = ones`: integers and bools.
+fn with_complement(b: &mut Builder<'_>, op: Op, args: &[Value], t: DType) -> Option<Value> {
+    let complement_of = |v: Value| match b.func.defining_op(v) {
+        Some((Op::Not, inner)) => Some(inner[0]),
+        _ => None,
+    };
+    let (x, y) = (args[0], args[1]);
+    if complement_of(x) != Some(y) && complement_of(y) != Some(x) {
+        return None;
+    }
+    let value = match (op, t) {
+        (Op::And, _) => Const::zero(t),
+        (_, DType::Bool) => Const::bool(true),
+        _ => Const::int(t, -1),
+    };
+    Some(b.constant(value))
+}
+
+/// `(x + a) + b = x + (a + b)` for constants, and so for other operations: integers, which wrap, and bools.
+fn combine_constants(b: &mut Builder<'_>, op: Op, args: &[Value], t: DType) -> Option<Value> {
+    let outer = last_constant(b, args).filter(|_| is_int(t) || t == DType::Bool)?;
+    let (inner_op, inner_args) = b.func.defining_op(args[0])?;
+    let inner = b.func.constant(*inner_args.last()?)?;
+    let x = *inner_args.first().filter(|_| inner_op == op)?;
+    let combined = b.constant(eval(op, &[inner, outer], t));
+    Some(b.op(op, &[x, combined]))
+}
+
+/// `x & (x & y) = x & y`, `x & (x | y) = x`, and the same with `&` and `|` exchanged: integers and bools.
+fn absorb(b: &mut Builder<'_>, op: Op, args: &[Value], _: DType) -> Option<Value> {
+    for (x, other) in [(args[0], args[1]), (args[1], args[0])] {
+        match b.func.defining_op(other) {
+            Some((inner, parts)) if inner == op && parts.contains(&x) => return Some(other),
+            Some((Op::And | Op::Or, parts)) if parts.contains(&x) => return Some(x),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// `!(a < b)` is `a >= b` and so on: integers; for floats and the rest only `!(a == b)` is `a != b` and back.
 fn not_compare(b: &mut Builder<'_>, _: Op, args: &[Value], _: DType) -> Option<Value> {
     let (op, inner) = b.func.defining_op(args[0])?;
@@ -346,6 +395,24 @@ fn compare_self(b: &mut Builder<'_>, op: Op, args: &[Value], _: DType) -> Option
     let applies = args[0] == args[1] && (is_int(t) || t == DType::Bool);
     let holds = matches!(op, Op::Eq | Op::Le | Op::Ge);
     applies.then(|| b.constant(Const::bool(holds)))
+}
+
+/// `x < MIN`, `x > MAX` are false, `x >= MIN`, `x <= MAX` true: integers.
+fn compare_with_limit(b: &mut Builder<'_>, op: Op, args: &[Value], _: DType) -> Option<Value> {
+    let t = b.func.dtype(args[0]);
+    let limit = b.func.constant(args[1]).filter(|_| is_int(t))?;
+    let sign = if t.is_signed() {
+        1 << (t.bits() - 1)
+    } else {
+        0
+    };
+    let min = Const::from_bits(t, sign);
+    let max = Const::from_bits(t, !sign);
+    let known = match op {
+        Op::Lt | Op::Ge => limit == min,
+        _ => limit == max,
+    };
+    known.then(|| b.constant(Const::bool(matches!(op, Op::Ge | Op::Le))))
 }
 
 /// `x == true` is `x`, `x == false` is `!x`, and the opposite for `!=`: bools.
@@ -375,6 +442,16 @@ fn select_not(b: &mut Builder<'_>, _: Op, args: &[Value], _: DType) -> Option<Va
         }
         _ => None,
     }
+}
+
+/// `select(c, select(c, x, _), y) = select(c, x, y)`, and the same in the other arm: every dtype.
+fn select_same_condition(b: &mut Builder<'_>, _: Op, args: &[Value], _: DType) -> Option<Value> {
+    let arm = |i: usize| match b.func.defining_op(args[i]) {
+        Some((Op::Select, inner)) if inner[0] == args[0] => inner[i],
+        _ => args[i],
+    };
+    let arms = [args[0], arm(1), arm(2)];
+    (arms[..] != *args).then(|| b.op(Op::Select, &arms))
 }
 
 /// A select of bools of which one is constant is an `and` or `or`.
