@@ -6,6 +6,8 @@
 
 mod call;
 mod clif;
+#[cfg(test)]
+mod tests;
 mod vplan;
 
 use call::CpuLoop;
@@ -121,7 +123,8 @@ fn generate(
     dce::run(&mut func);
     let varying = uniform::analyze_with(&func, broadcast);
     let plan = Plan::new(&func, &varying, options.interleave);
-    let (function, pool) = clif::lower::lower(&func, &varying, &plan, &isa)?;
+    let positions = ufc_target::launch::positions(legal.func());
+    let (function, pool) = clif::lower::lower(&func, &varying, &plan, &positions, &isa)?;
     Ok(Generated {
         function,
         pool,

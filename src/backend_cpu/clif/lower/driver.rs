@@ -167,10 +167,10 @@ impl Cx<'_, '_> {
     }
 
     fn positions(&mut self, data: Clif) -> Vec<Position> {
-        ufc_target::launch::positions(self.func)
-            .into_iter()
+        let axes = self.positions;
+        axes.iter()
             .enumerate()
-            .map(|(i, axis)| {
+            .map(|(i, &axis)| {
                 let offset = (i * size_of::<ufc_target::Index>()) as i32;
                 let base = self.b.ins().load(I64, flags(), data, offset);
                 let step = self.b.ins().load(I64, flags(), data, offset + 8);

@@ -36,12 +36,15 @@ type Clif = ir::Value;
 
 /// Lowers a function in SPMD form to a CLIF function with the type [`ufc_target::InnerLoop`], and its constants.
 ///
+/// `positions` are those that the function asked for before it was optimized: callers know no other.
+///
 /// # Errors
 /// If it asks for something that [`super::legal`] does not promise.
 pub(crate) fn lower(
     func: &Func,
     varying: &SecondaryMap<Value, bool>,
     plan: &Plan,
+    positions: &[Option<u8>],
     isa: &Isa,
 ) -> Result<(ir::Function, Pool), BackendError> {
     let mut signature = ir::Signature::new(isa.target.default_call_conv());
@@ -55,6 +58,7 @@ pub(crate) fn lower(
         func,
         varying,
         plan,
+        positions,
         isa,
         held: SecondaryMap::new(Held::Nothing),
         splats: SecondaryMap::new(None),
@@ -129,6 +133,8 @@ struct Cx<'a, 'b> {
     func: &'a Func,
     varying: &'a SecondaryMap<Value, bool>,
     plan: &'a Plan,
+    /// The positions that callers hand over, by slot.
+    positions: &'a [Option<u8>],
     isa: &'a Isa,
     held: SecondaryMap<Value, Held>,
     /// Uniform values that are not constants, in every lane of a vector.
