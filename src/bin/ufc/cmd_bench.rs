@@ -1,0 +1,304 @@
+//! `ufc bench`: measures kernels on their workload, on several targets and numbers of threads, and verifies the results.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use ufc::array::{Array, Operand, Output, ToOutput};
+use ufc::{CallOptions, Target, Ufunc};
+
+use crate::args::Bench;
+use crate::examples::EXAMPLES;
+use crate::kernel;
+use crate::measure::Times;
+use crate::output::{
+    BAD, BUG, FAINT, Failure, GOOD, HEADING, NO_DEVICE, Screen, bytes, paint, rate, table, time,
+};
+use crate::progress::{CANCEL, watch};
+use crate::values::{self, Values};
+use crate::verify::{Verdict, verify};
+
+/// Runs shorter than this are mostly the call, not the kernel.
+const SHORT: f64 = 2e-6;
+
+/// Spreads above this make a figure doubtful.
+const WIDE: f64 = 0.1;
+
+/// One measured row.
+struct Row {
+    kernel: String,
+    target: String,
+    device: String,
+    threads: usize,
+    n: usize,
+    /// Bytes of all operands, each counted once.
+    traffic: usize,
+    times: Times,
+    verdict: Verdict,
+}
+
+/// What became of one target and number of threads.
+enum Outcome {
+    Measured(Box<Row>),
+    /// The target is not there, and why.
+    Missing(String, String),
+}
+
+pub(crate) fn run(screen: Screen, args: &Bench) -> Result<(), Failure> {
+    let (inputs, names): (Vec<String>, Vec<String>) = args
+        .words
+        .iter()
+        .cloned()
+        .partition(|word| word.contains('='));
+    let names = expand(names)?;
+    if !inputs.is_empty() && names.len() > 1 {
+        return Err(Failure::usage("inputs can only be given for one kernel"));
+    }
+    if !(args.time.is_finite() && args.time >= 0.0) {
+        return Err(Failure::usage("--time is not a number of seconds"));
+    }
+    let mut all = Vec::new();
+    for name in names {
+        let ufunc = kernel::find(&name)?;
+        let outcomes = bench(screen, &ufunc, &inputs, args)?;
+        if !args.json {
+            show(screen, &ufunc, &outcomes)?;
+        }
+        all.extend(outcomes);
+    }
+    if args.json {
+        let rows = all.iter().filter_map(|outcome| match outcome {
+            Outcome::Measured(row) => Some(to_json(row)),
+            Outcome::Missing(..) => None,
+        });
+        screen.json(&rows.collect())?;
+    }
+    judge(screen, &all, args)
+}
+
+fn expand(names: Vec<String>) -> Result<Vec<String>, Failure> {
+    if names.is_empty() {
+        return Err(Failure::usage("no kernel is named"));
+    }
+    let all = || EXAMPLES.iter().map(|(name, _)| (*name).to_string());
+    let expand = |name: String| match name.as_str() {
+        "all" => all().collect(),
+        _ => vec![name],
+    };
+    Ok(names.into_iter().flat_map(expand).collect())
+}
+
+fn bench(
+    screen: Screen,
+    ufunc: &Ufunc,
+    given: &[String],
+    args: &Bench,
+) -> Result<Vec<Outcome>, Failure> {
+    let params = values::params(ufunc);
+    let texts = values::texts(&params, given, values::workload(ufunc))?;
+    let mut specs = values::specs(&params, &texts)?;
+    if let Some(size) = args.size {
+        values::resize(&params, &mut specs, size)?;
+    }
+    let values = Values::new(&params, &specs, args.dtype)?;
+    let operands = values.operands()?;
+    let threads: Vec<Option<usize>> = match args.threads.as_slice() {
+        [] => vec![None],
+        list => list.iter().copied().map(Some).collect(),
+    };
+    let mut outcomes = Vec::new();
+    for target in &args.target {
+        for threads in &threads {
+            match bench_row(ufunc, &operands, target, *threads, args) {
+                Ok(row) => outcomes.push(Outcome::Measured(Box::new(row))),
+                Err(Failure::Message(NO_DEVICE, why)) => {
+                    outcomes.push(Outcome::Missing(target.to_string(), why));
+                    break;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+    }
+    for outcome in &outcomes {
+        if let Outcome::Measured(row) = outcome {
+            doubt(screen, row);
+        }
+    }
+    Ok(outcomes)
+}
+
+fn bench_row(
+    ufunc: &Ufunc,
+    operands: &[Operand<'_>],
+    target: &Target,
+    threads: Option<usize>,
+    args: &Bench,
+) -> Result<Row, Failure> {
+    let options = CallOptions {
+        target: target.clone(),
+        threads,
+        cancel: Some(&CANCEL),
+        ..CallOptions::default()
+    };
+    let plan = ufunc.with(options.clone()).plan(operands)?;
+    let n: usize = plan.shape.iter().product();
+    // The first call shows progress and makes the outputs that the timed ones write to.
+    let mut results = watch(n as u64, |done| {
+        let options = CallOptions {
+            progress: Some(done),
+            ..options.clone()
+        };
+        ufunc.with(options).call_all(operands)
+    })?;
+    let call = ufunc.with(options);
+    let times = Times::of(Duration::from_secs_f64(args.time), || {
+        let outputs: Vec<Output<'_>> = results.iter_mut().map(ToOutput::to_output).collect();
+        Ok(call.call_into(operands, outputs)?)
+    })?;
+    let verdict = verify(ufunc, operands, &results)?;
+    let read = operands.iter().map(|operand| match operand {
+        Operand::View(view) => view.len() * view.dtype().size(),
+        _ => 0,
+    });
+    let written = results.iter().map(|array: &Array| array.as_bytes().len());
+    Ok(Row {
+        kernel: ufunc.name().to_string(),
+        target: plan.target,
+        device: plan.device,
+        threads: plan.threads,
+        n,
+        traffic: read.chain(written).sum(),
+        times,
+        verdict,
+    })
+}
+
+/// Says what makes a row's figures doubtful.
+fn doubt(screen: Screen, row: &Row) {
+    let name = format!(
+        "{} on {} with {} thread(s)",
+        row.kernel, row.target, row.threads
+    );
+    if row.times.median() < SHORT {
+        screen.warn(format_args!(
+            "{name}: runs are so short that calls dominate; try --size"
+        ));
+    }
+    if row.times.spread() > WIDE && row.times.runs() > 1 {
+        screen.warn(format_args!(
+            "{name}: times vary a lot; is the machine busy? try --time"
+        ));
+    }
+    match &row.verdict {
+        Verdict::Same(_) => {}
+        Verdict::Different(text) | Verdict::Unknown(text) => {
+            screen.warn(format_args!("{name}: not verified: {text}"));
+        }
+    }
+}
+
+fn show(screen: Screen, ufunc: &Ufunc, outcomes: &[Outcome]) -> Result<(), Failure> {
+    let measured = || {
+        outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Measured(row) => Some(row),
+            Outcome::Missing(..) => None,
+        })
+    };
+    let first = measured().next();
+    let mut out = screen.out();
+    let size = first.map_or(String::new(), |row| {
+        format!("{} elements, {}", row.n, bytes(row.traffic as f64))
+    });
+    writeln!(out, "{}  {size}", paint(HEADING, ufunc.signature()))?;
+    let base = first.map(|row| row.times.median());
+    let rows = outcomes.iter().map(|outcome| match outcome {
+        Outcome::Measured(row) => cells(row, base.unwrap_or(1.0)),
+        Outcome::Missing(target, _) => {
+            let dash = || paint(FAINT, "-");
+            let mut cells = vec![target.clone(), paint(BAD, "missing")];
+            cells.extend((0..7).map(|_| dash()));
+            cells
+        }
+    });
+    let header = [
+        "target",
+        "device",
+        "threads",
+        "median",
+        "±",
+        "elements/s",
+        "bytes/s",
+        "ratio",
+        "verified",
+    ];
+    writeln!(
+        out,
+        "{}",
+        table(&header, &[2, 3, 4, 5, 6, 7], rows.collect())
+    )?;
+    for outcome in outcomes {
+        if let Outcome::Missing(_, why) = outcome {
+            writeln!(out, "{why}")?;
+        }
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn cells(row: &Row, base: f64) -> Vec<String> {
+    let median = row.times.median();
+    let verified = match &row.verdict {
+        Verdict::Same(n) if *n == row.n => paint(GOOD, "yes, all"),
+        Verdict::Same(n) => paint(GOOD, format_args!("yes, {n}")),
+        Verdict::Different(_) => paint(BAD, "NO"),
+        Verdict::Unknown(_) => paint(BAD, "not checked"),
+    };
+    vec![
+        row.target.clone(),
+        row.device.clone(),
+        row.threads.to_string(),
+        time(median),
+        format!("{:.1} %", row.times.spread() * 100.0),
+        rate(row.n as f64 / median),
+        bytes(row.traffic as f64 / median),
+        format!("{:.2}", base / median),
+        verified,
+    ]
+}
+
+fn to_json(row: &Row) -> Json {
+    let median = row.times.median();
+    json!({
+        "kernel": row.kernel,
+        "target": row.target,
+        "device": row.device,
+        "threads": row.threads,
+        "n": row.n,
+        "median_ns": (median * 1e9).round(),
+        "min_ns": (row.times.min() * 1e9).round(),
+        "elements_per_s": (row.n as f64 / median).round(),
+        "verified": matches!(row.verdict, Verdict::Same(_)),
+    })
+}
+
+/// Decides whether the run as a whole was a success.
+fn judge(screen: Screen, outcomes: &[Outcome], args: &Bench) -> Result<(), Failure> {
+    let mut verdict = Ok(());
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Missing(_, why) if args.strict => {
+                return Err(Failure::Message(NO_DEVICE, why.clone()));
+            }
+            Outcome::Missing(_, why) if args.json => screen.warn(why),
+            Outcome::Measured(row) if matches!(row.verdict, Verdict::Different(_)) => {
+                let text = "results differ from the interpreter's: this is a bug in ufc";
+                verdict = Err(Failure::Message(BUG, text.to_string()));
+            }
+            Outcome::Measured(row) if args.strict && matches!(row.verdict, Verdict::Unknown(_)) => {
+                verdict = verdict.and(Err(Failure::user("a result could not be verified")));
+            }
+            Outcome::Missing(..) | Outcome::Measured(_) => {}
+        }
+    }
+    verdict
+}
