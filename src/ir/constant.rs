@@ -164,3 +164,44 @@ impl fmt::Debug for Const {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_beyond_the_dtype_are_dropped() {
+        assert_eq!(
+            Const::from_bits(DType::U8, 0x1ff),
+            Const::int(DType::U8, 255)
+        );
+        assert_eq!(Const::from_bits(DType::Bool, 2), Const::bool(true));
+        assert_eq!(Const::from_bits(DType::Bool, 0x100), Const::bool(false));
+        assert_eq!(Const::int(DType::I16, -1).bits(), 0xffff);
+        assert_eq!(Const::int(DType::I16, -1).as_int(), -1);
+        assert_eq!(Const::int(DType::U16, -1).as_int(), 65535);
+    }
+
+    #[test]
+    fn any_nan_is_the_same_as_any_other() {
+        let nan = |bits| Const::from_bits(DType::F16, bits);
+        assert!(nan(0x7e00).same(nan(0xfc01)));
+        assert!(!nan(0x7e00).same(nan(0x7c00)), "infinity is a number here");
+        assert!(!Const::f32(0.0).same(Const::f32(-0.0)));
+        assert!(!Const::f32(f32::NAN).same(Const::f64(f64::NAN)));
+        let z = |re, im| Const::complex(Const::f32(re), Const::f32(im)).unwrap();
+        assert!(z(f32::NAN, 1.0).same(z(-f32::NAN, 1.0)));
+        assert!(!z(f32::NAN, 1.0).same(z(f32::NAN, 2.0)));
+    }
+
+    #[test]
+    fn complex_numbers_have_their_real_part_first() {
+        let z = Const::complex(Const::f32(1.0), Const::f32(-2.0)).unwrap();
+        assert_eq!(z.dtype(), DType::C64);
+        assert_eq!((z.re(), z.im()), (Const::f32(1.0), Const::f32(-2.0)));
+        assert_eq!(z.to_le_bytes()[..4], 1.0f32.to_le_bytes());
+        assert_eq!(Const::from_le_bytes(DType::C64, &z.to_le_bytes()), z);
+        assert_eq!(Const::complex(Const::f32(1.0), Const::f64(1.0)), None);
+        assert_eq!(Const::complex(Const::bool(true), Const::bool(true)), None);
+    }
+}

@@ -67,3 +67,37 @@ fn of_op(op: Op, kind: Option<Kind>) -> f64 {
         base
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::parse;
+
+    #[test]
+    fn operations_bytes_and_turns_are_counted() {
+        let text = "func f(x: f32, y: f64) -> (f32, bool) {
+            a: f32 = mul x, x
+            b: f32 = sqrt a
+            c: bool = lt b, x
+            yield b, c
+        }";
+        let cost = estimate(&parse(text).unwrap());
+        assert_eq!((cost.ops, cost.bytes), (7.0, 17.0));
+        let text = "func f(x: f32) -> (f32) {
+            a: f32 = loop (y: f32 = x) {
+                z: f32 = add y, x
+                c: bool = lt z, x
+                continue_if c (z) else (z)
+            }
+            yield a
+        }";
+        assert_eq!(estimate(&parse(text).unwrap()).ops, 3.0 * TRIP_HINT);
+    }
+
+    #[test]
+    fn math_functions_cost_more_than_arithmetic() {
+        let text = "func f(x: f32, y: f32) -> (f32) { z: f32 = OP x, y yield z }";
+        let ops = |op: &str| estimate(&parse(&text.replace("OP", op)).unwrap()).ops;
+        assert!(ops("add") < ops("div") && ops("div") < ops("Pow"));
+    }
+}

@@ -292,3 +292,49 @@ impl fmt::Debug for TypeSet {
         write!(f, "{{{self}}}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_and_codes_find_their_dtype() {
+        let names: HashSet<&str> = DType::ALL.iter().map(|d| d.name()).collect();
+        assert_eq!(names.len(), DType::ALL.len());
+        for (code, &dtype) in DType::ALL.iter().enumerate() {
+            assert_eq!(DType::from_name(dtype.name()), Some(dtype));
+            assert_eq!(DType::from_code(code as u8), Some(dtype));
+            assert_eq!(dtype as usize, code);
+        }
+        assert_eq!(DType::from_name("f8"), None);
+        assert_eq!(DType::from_code(DType::ALL.len() as u8), None);
+    }
+
+    #[test]
+    fn sets_contain_their_kinds() {
+        assert!(TypeSet::NUM.contains(DType::C64));
+        assert!(!TypeSet::REAL.contains(DType::C64));
+        assert!(!TypeSet::NUM.contains(DType::Bool));
+        assert!(TypeSet::SIGNED.is_subset(TypeSet::INT));
+        assert_eq!(TypeSet::ANY.iter().count(), DType::ALL.len());
+        assert_eq!(TypeSet::FLOAT.to_string(), "Float");
+        let pair: TypeSet = [DType::U8, DType::F16].into_iter().collect();
+        assert_eq!(pair.to_string(), "u8, f16");
+        assert!(pair.and(TypeSet::BOOL).is_empty());
+    }
+
+    #[test]
+    fn parts_and_bits_have_the_right_sizes() {
+        for &dtype in DType::ALL {
+            if let Some(bits) = dtype.bits_dtype() {
+                assert_eq!(bits.size(), dtype.size());
+            }
+            if let Some(complex) = dtype.complex_of() {
+                assert_eq!(complex.part(), dtype);
+                assert_eq!(complex.size(), 2 * dtype.size());
+                assert_eq!(complex.align(), dtype.align());
+            }
+        }
+    }
+}

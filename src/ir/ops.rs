@@ -525,3 +525,95 @@ impl AnyOp {
         AnyOp::all().filter(move |op| op.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_and_codes_find_their_row() {
+        let names: HashSet<&str> = Op::ALL.iter().map(|op| op.info().name).collect();
+        assert_eq!(
+            names.len(),
+            Op::ALL.len(),
+            "names of core operations are unique"
+        );
+        for (code, &op) in Op::ALL.iter().enumerate() {
+            assert_eq!(Op::from_name(op.info().name), Some(op));
+            assert_eq!(Op::from_code(code as u8), Some(op));
+        }
+        for (code, &f) in MathFn::ALL.iter().enumerate() {
+            assert_eq!(MathFn::from_id(f.info().id), Some(f));
+            assert_eq!(MathFn::from_code(code as u8), Some(f));
+        }
+    }
+
+    #[test]
+    fn rows_with_a_name_in_common_take_different_dtypes() {
+        for a in AnyOp::all() {
+            for b in AnyOp::named(a.name()).filter(|b| *b != a) {
+                let (a, b) = (a.rule(), b.rule());
+                assert!(a.set().and(b.set()).is_empty(), "{a} and {b}");
+                assert_eq!(a.arity(), b.arity(), "{a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn commutative_operations_take_two_of_the_same() {
+        for op in Op::ALL.iter().filter(|op| op.info().commutative) {
+            let rule = op.info().rule;
+            assert!(
+                matches!(rule, Rule::Same(_, 2) | Rule::Compare(_)),
+                "{op:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_row_is_documented() {
+        for op in AnyOp::all() {
+            let doc = op.doc();
+            assert!(doc.ends_with('.') && doc.len() > 3, "{}: {doc}", op.name());
+        }
+    }
+
+    #[test]
+    fn rules_say_what_is_wrong() {
+        use DType::{Bool, C64, F32, F64, I32, U8, U32};
+        let add = Op::Add.info().rule;
+        assert_eq!(add.check(&[F32, F32], None), Ok(F32));
+        let count = RuleError::Count {
+            expected: 2,
+            found: 1,
+        };
+        assert_eq!(add.check(&[F32], None), Err(count));
+        let argument = RuleError::Argument {
+            index: 1,
+            expected: TypeSet::one(F32),
+            found: F64,
+        };
+        assert_eq!(add.check(&[F32, F64], None), Err(argument));
+        assert_eq!(
+            add.check(&[F32, F32], Some(F64)),
+            Err(RuleError::Result { found: F64 })
+        );
+        let select = Op::Select.info().rule;
+        assert_eq!(select.check(&[Bool, C64, C64], None), Ok(C64));
+        assert!(select.check(&[I32, C64, C64], None).is_err());
+        let convert = Op::Convert.info().rule;
+        assert_eq!(convert.check(&[U8], Some(C64)), Ok(C64));
+        assert!(convert.check(&[C64], Some(F32)).is_err());
+        assert!(
+            convert.check(&[C64], None).is_err(),
+            "the result is asked for"
+        );
+        let bitcast = Op::Bitcast.info().rule;
+        assert_eq!(bitcast.check(&[F32], Some(U32)), Ok(U32));
+        assert!(bitcast.check(&[F32], Some(F64)).is_err());
+        assert_eq!(Op::Complex.info().rule.check(&[F32, F32], None), Ok(C64));
+        assert_eq!(Op::Im.info().rule.check(&[C64], None), Ok(F32));
+        assert_eq!(Op::Lt.info().rule.check(&[U8, U8], None), Ok(Bool));
+    }
+}

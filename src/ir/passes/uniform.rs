@@ -122,3 +122,74 @@ pub(crate) fn defined_within(func: &Func, region: Region) -> SecondaryMap<Value,
     }
     inside
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::parse;
+
+    /// Whether each result of a function varies.
+    fn results_vary(text: &str, broadcast: &[usize]) -> Vec<bool> {
+        let func = parse(text).unwrap();
+        let varying = analyze_with(&func, broadcast);
+        func.regions[func.body]
+            .end
+            .uses()
+            .map(|v| varying[v])
+            .collect()
+    }
+
+    #[test]
+    fn operations_vary_with_their_arguments() {
+        let text = "func f(x: f32, y: f32) -> (f32, f32, bool, i64) {
+            two: f32 = const 2.0
+            a: f32 = mul two, two
+            b: f32 = mul x, two
+            p: bool = lt x, y
+            c: bool = any p
+            i: i64 = index
+            yield a, b, c, i
+        }";
+        assert_eq!(results_vary(text, &[]), [false, true, false, true]);
+        assert_eq!(results_vary(text, &[0]), [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_counter_is_uniform_though_lanes_leave_at_different_turns() {
+        let text = "func f(x: f32, n: u32) -> (u32, f32) {
+            zero: u32 = const 0
+            one: u32 = const 1
+            a: u32, b: f32 = loop (i: u32 = zero, y: f32 = x) {
+                j: u32 = add i, one
+                z: f32 = mul y, y
+                more: bool = lt j, n
+                continue_if more (j, z) else (j, z)
+            }
+            yield a, b
+        }";
+        let func = parse(text).unwrap();
+        let varying = analyze(&func);
+        let by_dtype = |d| func.values.iter().filter(move |(_, v)| v.dtype == d);
+        let varies: Vec<bool> = by_dtype(crate::DType::U32)
+            .map(|(v, _)| varying[v])
+            .collect();
+        // n, zero, one, the loop's result, i, j.
+        assert_eq!(varies.iter().filter(|v| **v).count(), 2);
+        assert_eq!(results_vary(text, &[]), [true, true]);
+        assert_eq!(results_vary(text, &[1]), [false, true]);
+    }
+
+    #[test]
+    fn what_varies_spreads_through_carried_values() {
+        let text = "func f(x: f32) -> (f32) {
+            one: f32 = const 1.0
+            a: f32 = loop (p: f32 = one, q: f32 = one) {
+                c: bool = lt p, one
+                continue_if c (q, x) else (one)
+            }
+            yield a
+        }";
+        assert_eq!(results_vary(text, &[]), [true]);
+        assert_eq!(results_vary(text, &[0]), [false]);
+    }
+}
