@@ -229,7 +229,9 @@ impl Generator<'_, '_> {
         if !self.rng.one_in(8) {
             let builder = &self.builder;
             let fitting = |v: &Value| builder.func.dtype(*v) == dtype;
-            let found: Vec<Value> = self.pool.iter().copied().filter(fitting).collect();
+            // Of very many values only the last ones, so that the time grows with the size alone.
+            let recent = &self.pool[self.pool.len().saturating_sub(500)..];
+            let found: Vec<Value> = recent.iter().copied().filter(fitting).collect();
             if !found.is_empty() {
                 return self.rng.choose(&found);
             }

@@ -1,6 +1,7 @@
 //! Passes over functions. Each is a file with one `run(&mut Func) -> bool`, which tells whether anything changed.
 
 pub mod carry;
+mod copy;
 pub mod counter;
 pub mod cse;
 pub mod dce;
@@ -12,3 +13,4 @@ pub mod simplify;
 pub mod sink;
 pub mod spmd;
 pub mod uniform;
+pub mod unroll;

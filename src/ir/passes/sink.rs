@@ -9,6 +9,7 @@ use crate::cost;
 use crate::func::{
     Func, Inst, InstKind, Region, SecondaryMap, Terminator, Value, ValueData, ValueDef,
 };
+use crate::passes::copy::copy_inst;
 use crate::passes::uniform::{defined_in, defined_within};
 
 /// What it costs a turn, in operations, to keep another value for the lanes that leave.
@@ -257,52 +258,6 @@ fn uses(func: &Func, inst: Inst) -> Vec<Value> {
         used.extend(func.regions[region].end.uses());
     }
     used
-}
-
-/// Makes a copy of an instruction, regions included, that uses what `map` has for a value; adds its results to the map.
-fn copy_inst(func: &mut Func, inst: Inst, map: &mut SecondaryMap<Value, Option<Value>>) -> Inst {
-    let data = func.insts[inst].clone();
-    let args = data.args.iter().map(|v| map[*v].unwrap_or(*v)).collect();
-    let dtypes: Vec<_> = data.results.iter().map(|v| func.dtype(*v)).collect();
-    let kind = match data.kind {
-        InstKind::If {
-            then_region,
-            else_region,
-        } => InstKind::If {
-            then_region: copy_region(func, then_region, map),
-            else_region: copy_region(func, else_region, map),
-        },
-        InstKind::Loop { body } => InstKind::Loop {
-            body: copy_region(func, body, map),
-        },
-        simple => simple,
-    };
-    let copy = func.make_inst(kind, args, &dtypes);
-    for (old, new) in data.results.iter().zip(&func.insts[copy].results) {
-        map.set(*old, Some(*new));
-    }
-    copy
-}
-
-fn copy_region(
-    func: &mut Func,
-    region: Region,
-    map: &mut SecondaryMap<Value, Option<Value>>,
-) -> Region {
-    let data = func.regions[region].clone();
-    let copy = func.add_region();
-    for param in data.params {
-        let new = func.add_param(copy, func.dtype(param));
-        map.set(param, Some(new));
-    }
-    for inst in data.insts {
-        let inst = copy_inst(func, inst, map);
-        func.regions[copy].insts.push(inst);
-    }
-    let mut end = data.end;
-    end.map_uses(|v| map[v].unwrap_or(v));
-    func.regions[copy].end = end;
-    copy
 }
 
 /// Puts other values in the place of those that have been replaced, everywhere.
