@@ -16,6 +16,7 @@
 pub mod ast;
 pub mod codes;
 pub mod diag;
+pub mod dump;
 pub mod hir;
 pub mod lexer;
 pub mod literal;

@@ -405,10 +405,10 @@ impl Module {
         };
         if parts.len() != kernel.results.len() {
             let message = format!(
-                "the test case expects {} results, but `{}` has {}",
-                parts.len(),
+                "the test case expects {}, but `{}` gives {}",
+                count(parts.len()),
                 kernel.name,
-                kernel.results.len()
+                count(kernel.results.len())
             );
             let label = "another number of results";
             sink.push(Diagnostic::error(
@@ -514,26 +514,31 @@ impl Module {
                 .iter()
                 .map(|g| g.name.text.clone())
                 .collect();
-            for types in choices(&generic_sets(function)) {
-                let mut found = Sink::default();
-                if self.check_item(Item::Function(index), &types, &mut found) {
-                    continue;
-                }
+            let choices = choices(&generic_sets(function));
+            let mut found: Vec<(Diagnostic, usize, String)> = Vec::new();
+            for types in &choices {
+                let mut errors = Sink::default();
+                self.check_item(Item::Function(index), types, &mut errors);
                 let chosen: Vec<String> = names
                     .iter()
-                    .zip(&types)
+                    .zip(types)
                     .map(|(name, dtype)| format!("`{name}` is {dtype}"))
                     .collect();
-                for mut diagnostic in found.into_sorted() {
-                    if diagnostic.note.is_none()
-                        && !chosen.is_empty()
-                        && is_about_types(diagnostic.code)
-                    {
-                        diagnostic.note = Some(format!("this is when {}", chosen.join(" and ")));
+                for error in errors.into_sorted() {
+                    let same = |(known, ..): &&mut (Diagnostic, usize, String)| {
+                        known.primary.span == error.primary.span
+                    };
+                    match found.iter_mut().find(same) {
+                        Some((_, times, _)) => *times += 1,
+                        None => found.push((error, 1, chosen.join(" and "))),
                     }
-                    sink.push(diagnostic);
                 }
-                break;
+            }
+            for (mut diagnostic, times, chosen) in found {
+                if times < choices.len() && diagnostic.note.is_none() {
+                    diagnostic.note = Some(format!("this is when {chosen}"));
+                }
+                sink.push(diagnostic);
             }
         }
     }
@@ -683,11 +688,12 @@ fn dtype_of(ty: ParamType, types: &[DType]) -> Option<DType> {
     }
 }
 
-/// Whether such an error may depend on what a type parameter is.
-fn is_about_types(code: Code) -> bool {
-    code.name().starts_with("UFC03")
-        || code == Code::UnknownAssociated
-        || code == Code::UnknownField
+fn count(results: usize) -> String {
+    if results == 1 {
+        "1 result".to_string()
+    } else {
+        format!("{results} results")
+    }
 }
 
 /// The choices of dtypes with which a generic function is checked: all of them for one type parameter; for several,

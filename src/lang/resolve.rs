@@ -116,8 +116,7 @@ impl Items {
             if done.contains_key(&root) {
                 continue;
             }
-            let mut path: Vec<(Item, Vec<(Item, Span)>, usize)> =
-                vec![(root, self.uses(module, root), 0)];
+            let mut path: Vec<Visit> = vec![(root, self.uses(module, root), 0)];
             done.insert(root, false);
             while let Some((item, uses, next)) = path.last_mut() {
                 let Some((used, span)) = uses.get(*next).copied() else {
@@ -193,6 +192,9 @@ impl Items {
         self.recursive.extend(cycle.iter().map(|(item, _)| *item));
     }
 }
+
+/// An item on the way of the search: what it uses, and how many of these were looked at.
+type Visit = (Item, Vec<(Item, Span)>, usize);
 
 /// Names from Rust, and the row of the table that does the same.
 const ALIASES: &[(&str, &str)] = &[
@@ -299,9 +301,16 @@ pub fn suggest_type<'a>(name: &str, generics: impl Iterator<Item = &'a str>) -> 
         .copied()
         .chain(numpy)
         .find(|(foreign, _)| *foreign == name);
-    known
-        .map(|(_, known)| known)
-        .or_else(|| suggest(name, generics.chain(DType::ALL.iter().map(|d| d.name()))))
+    if let Some((_, known)) = known {
+        return Some(known);
+    }
+    let names = generics.chain(DType::ALL.iter().map(|d| d.name()));
+    let near = suggest(
+        name,
+        names.chain(FOREIGN.iter().map(|(foreign, _)| *foreign)),
+    )?;
+    let foreign = FOREIGN.iter().find(|(foreign, _)| *foreign == near);
+    Some(foreign.map_or(near, |(_, known)| known))
 }
 
 /// The candidate nearest to a name, if one is near: equal but for case, or a few typing mistakes away.

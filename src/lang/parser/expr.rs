@@ -89,6 +89,7 @@ impl Parser<'_, '_, '_> {
             if op.is_comparison() {
                 if let Some((first, sign)) = compared {
                     self.chained(first, sign, op_span, op);
+                    lhs = self.add(ExprKind::Error, span);
                 }
                 compared = Some((op_span, op.sign()));
             } else {
@@ -311,7 +312,7 @@ impl Parser<'_, '_, '_> {
                     }
                     self.eat(TokenKind::Or);
                 }
-                return self.expr();
+                self.expr();
             }
             TokenKind::Match => {
                 self.not_in_language(
@@ -530,7 +531,16 @@ impl Parser<'_, '_, '_> {
             span: open,
             broken: true,
         };
-        if !self.expect(TokenKind::OpenBrace) {
+        if !self.is(TokenKind::OpenBrace) {
+            self.unexpected("`{`");
+            use TokenKind::{CloseBrace, Else, End, OpenBrace, Semi};
+            while !matches!(self.kind(), OpenBrace | CloseBrace | Else | Semi | End)
+                && !self.kind().is_closing()
+            {
+                self.skip_tree();
+            }
+        }
+        if !self.eat(TokenKind::OpenBrace) {
             return block;
         }
         let errors = self.sink.len();
@@ -625,7 +635,7 @@ impl Parser<'_, '_, '_> {
         } else {
             self.expr()
         };
-        if self.is(TokenKind::CloseBrace) {
+        if self.is(TokenKind::CloseBrace) || self.is(TokenKind::End) {
             block.tail = Some(expr);
         } else {
             block.stmts.push(Stmt::Expr(expr));
@@ -634,7 +644,8 @@ impl Parser<'_, '_, '_> {
     }
 
     fn end_statement(&mut self) {
-        if !self.eat(TokenKind::Semi) {
+        // At the end of the source the open brace is what is wrong.
+        if !self.eat(TokenKind::Semi) && !self.is(TokenKind::End) {
             self.missing_semicolon();
         }
     }

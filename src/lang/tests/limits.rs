@@ -90,7 +90,7 @@ fn as_deep_as_allowed_is_fine() {
         )),
         []
     );
-    let depth = depth / 2 - 2;
+    let depth = depth / 3 - 2;
     assert_eq!(
         kernel(&format!(
             "{}x{}",

@@ -38,33 +38,33 @@ fn codes(source: &str) -> Vec<Code> {
 
 #[test]
 fn every_code_has_a_page_whose_examples_are_right() {
+    let mut wrong = Vec::new();
     for code in Code::ALL {
         let page = page(*code);
-        assert!(
-            page.starts_with(&format!("# {code}: {}\n", code.summary())),
-            "{code}: the title is not its summary"
-        );
+        if !page.starts_with(&format!("# {code}: {}\n", code.summary())) {
+            wrong.push(format!("{code}: the title is not its summary"));
+        }
         if WITHOUT_EXAMPLE.contains(code) {
             continue;
         }
         let blocks = blocks(&page);
-        assert_eq!(
-            blocks.len(),
-            2,
-            "{code}: a page has a failing and a fixed example"
-        );
-        let found = codes(blocks[0]);
-        assert!(
-            !found.is_empty() && found.iter().all(|c| c == code),
-            "{code}: the failing example gives {found:?}"
-        );
-        let (_, diagnostics) = check(blocks[1]);
-        assert!(
-            diagnostics.is_empty(),
-            "{code}: the fixed example gives {:?}",
-            shown(&diagnostics)
-        );
+        let [failing, fixed] = blocks[..] else {
+            wrong.push(format!("{code}: a page has a failing and a fixed example"));
+            continue;
+        };
+        let found = codes(failing);
+        if found.is_empty() || found.iter().any(|c| c != code) {
+            wrong.push(format!("{code}: the failing example gives {found:?}"));
+        }
+        let (_, diagnostics) = check(fixed);
+        if !diagnostics.is_empty() {
+            wrong.push(format!(
+                "{code}: the fixed example gives {:?}",
+                shown(&diagnostics)
+            ));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn the_documents_examples_are_right() {
     let path = format!("{}/../../docs/language.md", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let blocks = blocks(&page);
-    assert!(blocks.len() > 10, "only {} examples", blocks.len());
+    assert!(blocks.len() >= 10, "only {} examples", blocks.len());
     for block in blocks {
         let (module, diagnostics) = check(block);
         assert!(diagnostics.is_empty(), "{block}\n{:?}", shown(&diagnostics));

@@ -46,7 +46,7 @@ const BIT_CONSTANTS: &[&str] = &[
 ];
 
 /// The constant of a type with this name.
-fn associated(dtype: DType, name: &str) -> Option<Const> {
+pub(super) fn associated(dtype: DType, name: &str) -> Option<Const> {
     if dtype.is_int() {
         let bits = dtype.bits();
         let (min, max) = if dtype.is_signed() {
@@ -116,7 +116,7 @@ impl<'a> Checker<'a, '_> {
         if name.text == "to_bits"
             && let [value] = values[..]
         {
-            return self.to_bits(value, span);
+            return self.bits_of(value, span);
         }
         if builtins(&name.text).is_empty() {
             self.unknown_function(name, values.len());
@@ -156,7 +156,7 @@ impl<'a> Checker<'a, '_> {
         let mut values = vec![receiver];
         values.extend(args.iter().map(|arg| self.infer(*arg)));
         if name.text == "to_bits" && values.len() == 1 {
-            return self.to_bits(receiver, span);
+            return self.bits_of(receiver, span);
         }
         if builtins(&name.text).is_empty() {
             if let Some(Item::Function(_)) = self.scope.items.get(&name.text) {
@@ -369,6 +369,7 @@ impl<'a> Checker<'a, '_> {
                 None => {
                     let span = self.span(expr);
                     self.unknown_dtype(span);
+                    types.into_iter().for_each(|ty| self.types.poison(ty));
                 }
             }
         }
@@ -451,7 +452,7 @@ impl<'a> Checker<'a, '_> {
             return self.poison(span);
         };
         match (name.text.as_str(), &values[..]) {
-            ("from_bits", [value]) => return self.from_bits(dtype, *value, span),
+            ("from_bits", [value]) => return self.float_of_bits(dtype, *value, span),
             ("new", [_, _]) if dtype.is_complex() => {
                 let ty = self.types.dtype(dtype.part());
                 values.iter().for_each(|value| self.demand(*value, ty));

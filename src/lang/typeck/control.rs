@@ -36,12 +36,13 @@ impl<'a> Checker<'a, '_> {
         match stmt {
             AstStmt::Let { pattern, ty, value } => {
                 let value = self.infer(*value);
+                let mut bound = self.ty(value);
                 if let Some(written) = ty {
-                    let ty = self.type_expr(written, true);
-                    self.demand_because(value, ty, Some((written.span, "because of this type")));
+                    // Should the value be of another type, the written one is what was meant.
+                    bound = self.type_expr(written, true);
+                    self.demand_because(value, bound, Some((written.span, "because of this type")));
                 }
-                let ty = self.ty(value);
-                Stmt::Let(self.bind(pattern, ty), value)
+                Stmt::Let(self.bind(pattern, bound), value)
             }
             AstStmt::Expr(expr) => Stmt::Expr(self.infer(*expr)),
         }
@@ -78,19 +79,23 @@ impl<'a> Checker<'a, '_> {
         let mut otherwise = last.map(|block| self.block(block));
         let outside = before.unwrap_or(false);
         self.diverges = outside || (all_diverge && last.is_some() && self.diverges);
-        let (ty, value_span) = match otherwise {
+        let (ty, _) = match otherwise {
             Some(value) => self.join(ty, value),
             None => {
                 let (ty, value_span) = ty.unwrap_or((self.result, span));
-                self.no_else(ty, value_span, span);
-                (self.types.unit(), span)
+                let fits = self.no_else(ty, value_span, span);
+                let unit = if fits {
+                    self.types.unit()
+                } else {
+                    self.types.error()
+                };
+                (unit, span)
             }
         };
         for (condition, value) in checked.into_iter().rev() {
             let kind = ExprKind::If(condition, value, otherwise);
             otherwise = Some(self.add(kind, ty, span));
         }
-        let _ = value_span;
         otherwise.unwrap_or_else(|| self.poison(span))
     }
 
@@ -108,10 +113,11 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn no_else(&mut self, ty: Ty, value: Span, whole: Span) {
+    /// An `if` without `else` gives nothing; whether that is so.
+    fn no_else(&mut self, ty: Ty, value: Span, whole: Span) -> bool {
         let unit = self.types.unit();
         if self.types.unify(ty, unit) {
-            return;
+            return true;
         }
         let shown = self.types.show(ty);
         let message = format!("this `if` gives {shown} in one case and nothing in the other");
@@ -122,6 +128,7 @@ impl<'a> Checker<'a, '_> {
             format!("this is {shown}"),
         );
         self.report(error.also(whole.after(), "expected `else` with a value here"));
+        false
     }
 
     fn unit_block(&mut self, block: &'a Block) -> ExprId {
@@ -248,7 +255,9 @@ impl<'a> Checker<'a, '_> {
                 range.stepped_first = range.step.is_some();
             }
             ("step_by", [step]) if range.step.is_none() => {
-                self.constant_step(*step);
+                if !self.check_step(*step) {
+                    return;
+                }
                 let step = self.infer(*step);
                 let step_ty = self.ty(step);
                 if !self.types.unify(ty, step_ty) {
@@ -275,8 +284,8 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    /// A step that is written as a number must be positive.
-    fn constant_step(&mut self, step: ast::ExprId) {
+    /// A step that is written as a number must be positive; whether it is all right.
+    fn check_step(&mut self, step: ast::ExprId) -> bool {
         let module = self.scope.module;
         let (text, negative) = match &module[step].kind {
             Ast::Number { text, .. } => (text, false),
@@ -285,9 +294,9 @@ impl<'a> Checker<'a, '_> {
                 operand,
             } => match &module[*operand].kind {
                 Ast::Number { text, .. } => (text, true),
-                _ => return,
+                _ => return true,
             },
-            _ => return,
+            _ => return true,
         };
         let zero = Literal::parse(text)
             .ok()
@@ -303,6 +312,7 @@ impl<'a> Checker<'a, '_> {
                 error
             });
         }
+        !(zero || negative)
     }
 
     fn not_a_range(&mut self, pattern: &'a ast::Pattern, id: ast::ExprId) {
@@ -363,6 +373,7 @@ impl<'a> Checker<'a, '_> {
         let target = self.target(label, span, "break");
         let value = value.map(|v| self.infer(v));
         let Some(target) = target else {
+            self.diverges = true;
             return self.poison(span);
         };
         self.loops[target].breaks = true;
@@ -404,7 +415,10 @@ impl<'a> Checker<'a, '_> {
                 let id = self.loops[target].id;
                 self.jump(ExprKind::Continue(id), span)
             }
-            None => self.poison(span),
+            None => {
+                self.diverges = true;
+                self.poison(span)
+            }
         }
     }
 

@@ -156,7 +156,8 @@ impl<'a> Checker<'a, '_> {
     fn bad_number(&mut self, text: &str, bad: &BadLiteral, span: Span) {
         let (label, help) = match bad {
             BadLiteral::Suffix(suffix) => {
-                let near = suggest(suffix, DType::ALL.iter().map(|d| d.name()));
+                let numbers = TypeSet::REAL.iter().map(DType::name);
+                let near = suggest(suffix, numbers);
                 let help = near.map_or(
                     "a suffix is the name of a type, such as `f32`".to_string(),
                     |near| format!("did you mean the suffix `{near}`?"),
@@ -202,9 +203,13 @@ impl<'a> Checker<'a, '_> {
 
     fn out_of_range(&mut self, span: Span, dtype: DType) {
         let message = format!("the number does not fit {dtype}");
-        let label = match (dtype.is_int(), dtype.is_signed()) {
-            (true, true) => format!("{dtype} goes from -2^{0} to 2^{0} - 1", dtype.bits() - 1),
-            (true, false) => format!("{dtype} goes from 0 to 2^{} - 1", dtype.bits()),
+        let label = match (
+            super::call::associated(dtype, "MIN"),
+            super::call::associated(dtype, "MAX"),
+        ) {
+            (Some(min), Some(max)) if dtype.is_int() => {
+                format!("{dtype} goes from {} to {}", min.as_int(), max.as_int())
+            }
             _ => format!("too large for {dtype}"),
         };
         let mut error = Diagnostic::error(Code::LiteralOutOfRange, span, message, label);

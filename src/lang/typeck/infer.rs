@@ -265,6 +265,12 @@ impl Types {
         }
     }
 
+    /// Makes it a type about which an error has been reported.
+    pub(super) fn poison(&mut self, ty: Ty) {
+        let root = self.root(ty);
+        self.nodes[root.0 as usize] = Node::Error;
+    }
+
     /// How messages name it.
     pub(super) fn show(&mut self, ty: Ty) -> String {
         match (self.known(ty), self.lit(ty)) {
@@ -272,9 +278,10 @@ impl Types {
                 "an integer".to_string()
             }
             (Known::Scalar(_), Some(_)) => "a float".to_string(),
-            (Known::Scalar(set), None) => match set.name() {
-                Some(name) => format!("a type of {name}"),
-                None => set.to_string(),
+            (Known::Scalar(set), None) => match (self.concrete(ty), set.name()) {
+                (Some(dtype), _) => dtype.to_string(),
+                (None, Some(name)) => format!("a type of {name}"),
+                (None, None) => set.to_string(),
             },
             (Known::Tuple(members), _) if members.is_empty() => "`()`".to_string(),
             (Known::Tuple(members), _) => {

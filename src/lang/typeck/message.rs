@@ -8,7 +8,7 @@ use crate::codes::Code;
 use crate::diag::{Diagnostic, quote};
 use crate::hir::{ExprId, ExprKind};
 use crate::span::Span;
-use ufc_ir::{DType, TypeSet};
+use ufc_ir::{DType, Kind, TypeSet};
 
 impl Checker<'_, '_> {
     /// Asks that a value be of a type.
@@ -75,6 +75,8 @@ impl Checker<'_, '_> {
     fn name_of(&self, expr: ExprId) -> Option<String> {
         match self.exprs[expr.0 as usize].kind {
             ExprKind::Local(local) => Some(self.locals[local.0 as usize].name.clone()),
+            // A block stands for its value, in messages as in types.
+            ExprKind::Block(_, Some(tail)) => self.name_of(tail),
             _ => None,
         }
     }
@@ -107,8 +109,9 @@ impl Checker<'_, '_> {
             .also(self.span(a), shown_a)
             .also(self.span(b), shown_b);
         if let (Some(da), Some(db)) = (self.types.concrete(ta), self.types.concrete(tb)) {
-            // Convert the side that loses nothing by it.
-            let (value, to) = if promote(da, db) == db {
+            // Convert the side that loses less by it.
+            let (rank_a, rank_b) = (rank(da), rank(db));
+            let (value, to) = if rank_a < rank_b || (rank_a == rank_b && promote(da, db) == db) {
                 (a, db)
             } else {
                 (b, da)
@@ -117,14 +120,26 @@ impl Checker<'_, '_> {
             if from == DType::Bool || to == DType::Bool || (from.is_complex() && !to.is_complex()) {
                 error = error.note("there is no conversion that could be meant");
             } else if let Some(name) = self.name_of(value) {
-                error = error.help(format!("write `{name} as {to}`"));
-                error = error.fix(self.span(value).after(), format!(" as {to}"));
+                // Before a method, `<` or `<<` the conversion needs brackets, as in Rust.
+                let leads = self.span(value).start < pending.name_span.start;
+                let brackets = leads && (!is_operator || pending.name.starts_with('<'));
+                let written = if brackets {
+                    format!("({name} as {to})")
+                } else {
+                    format!("{name} as {to}")
+                };
+                error = error
+                    .help(format!("write `{written}`"))
+                    .fix(self.span(value), written);
             } else {
                 error = error.help(format!("convert one side with `as {to}`"));
             }
         } else if let Some(dtype) = self.types.concrete(ta).filter(|d| d.is_int()) {
+            let what = self
+                .name_of(a)
+                .map_or("`…".to_string(), |name| format!("`{name}"));
             error = error.help(format!(
-                "write {side_a} `as f64`, or a number without a point for {dtype}"
+                "write {what} as f64`, or a number without a point for {dtype}"
             ));
         }
         self.report(error);
@@ -240,6 +255,16 @@ impl Checker<'_, '_> {
         let message = "nothing says which type this is";
         let error = Diagnostic::error(Code::UnknownDType, span, message, "of any type");
         self.report(error.help("write the type: `let x: f32 = …` or `f::<f32>(…)`"));
+    }
+}
+
+/// Kinds in the order in which values lose nothing, or little, by conversion.
+fn rank(dtype: DType) -> u8 {
+    match dtype.kind() {
+        Kind::Bool => 0,
+        Kind::Unsigned | Kind::Signed => 1,
+        Kind::Float => 2,
+        Kind::Complex => 3,
     }
 }
 

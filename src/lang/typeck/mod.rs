@@ -317,8 +317,7 @@ impl<'a, 's> Checker<'a, 's> {
             None => {
                 if !self.types.is_error(ty) {
                     self.unknown_dtype(span);
-                    let error = self.types.error();
-                    self.types.unify(ty, error);
+                    self.types.poison(ty);
                 }
                 Type::unit()
             }

@@ -365,7 +365,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// `x.to_bits()`.
-    pub(super) fn to_bits(&mut self, value: ExprId, span: Span) -> ExprId {
+    pub(super) fn bits_of(&mut self, value: ExprId, span: Span) -> ExprId {
         let from = self.ty(value);
         if self.types.lit(from).is_some() {
             self.types.restrict(from, TypeSet::FLOAT);
@@ -389,7 +389,7 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// `f32::from_bits(u)`.
-    pub(super) fn from_bits(&mut self, dtype: DType, value: ExprId, span: Span) -> ExprId {
+    pub(super) fn float_of_bits(&mut self, dtype: DType, value: ExprId, span: Span) -> ExprId {
         let Some(bits) = dtype.bits_dtype().filter(|_| dtype.is_float()) else {
             self.not_float(value, "only floats have `from_bits`");
             return self.poison(span);
