@@ -1,0 +1,469 @@
+//! Runs a kernel in every form there is and compares each with what the kernel means.
+//!
+//! The meaning is the interpreter on the function as it was lowered, math functions expanded and no pass run. The
+//! other forms are the optimized function, the SPMD form at several lane counts, and every back end that is there,
+//! on every device, at every interleaving and with operands placed in memory in every way.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ufc::{Const, DType, Error};
+use ufc_ir::{Func, interp, passes};
+use ufc_target::legality::CoreOnly;
+use ufc_target::{
+    Backend, CompileOptions, Executable, LaunchArgs, LaunchControl, Legality, launch,
+};
+
+use super::memory::{Operand, Placement};
+use super::values;
+
+/// Values per operand, in C order.
+pub(crate) type Columns = Vec<Vec<Const>>;
+
+/// Lane counts that the SPMD form is interpreted at.
+const LANES: [usize; 4] = [1, 3, 4, 16];
+/// Interleavings that a back end is asked for.
+const INTERLEAVES: [usize; 3] = [1, 2, 4];
+/// Devices of back ends that are not listed but can be asked for: the lowest level of x86-64, which has no fused multiply-add.
+const LESSER: &[(&str, &str)] = if cfg!(target_arch = "x86_64") {
+    &[("cpu", "sse4.1")]
+} else {
+    &[]
+};
+/// Instructions that one element may take before a kernel counts as endless.
+const FUEL: u64 = 20_000_000;
+
+/// What went wrong where.
+#[derive(Clone, Debug)]
+pub(crate) struct Mismatch {
+    /// Which form, on which operands.
+    pub form: String,
+    /// What happened.
+    pub what: String,
+    /// The element's inputs and expected results, if it is about one element.
+    pub element: Option<(Vec<Const>, Vec<Const>)>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.form, self.what)
+    }
+}
+
+impl Mismatch {
+    fn new(form: &str, what: impl fmt::Display) -> Mismatch {
+        Mismatch {
+            form: form.to_string(),
+            what: what.to_string(),
+            element: None,
+        }
+    }
+}
+
+/// A kernel for one combination of dtypes, with its meaning at hand.
+pub(crate) struct Kernel {
+    lowered: Func,
+    meaning: Func,
+}
+
+impl Kernel {
+    /// From a function as lowered.
+    pub(crate) fn new(lowered: Func) -> Result<Kernel, String> {
+        let legal = ufc_math::legalize::legalize(lowered.clone(), &CoreOnly)
+            .map_err(|error| error.to_string())?;
+        Ok(Kernel {
+            lowered,
+            meaning: legal.into_func(),
+        })
+    }
+
+    /// The function as lowered.
+    pub(crate) fn func(&self) -> &Func {
+        &self.lowered
+    }
+
+    /// What the kernel gives for each element.
+    pub(crate) fn meaning(
+        &self,
+        inputs: &[Vec<Const>],
+        shape: &[usize],
+    ) -> Result<Columns, String> {
+        elements(&self.meaning, 1, inputs, shape)
+    }
+
+    fn optimized(&self, legality: &dyn Legality) -> Result<Func, Error> {
+        let mut func = self.lowered.clone();
+        ufc::pipeline::optimize(&mut func);
+        ufc::pipeline::legalize(func, legality).map(|legal| legal.into_func())
+    }
+
+    /// Compares the optimized function with the meaning.
+    pub(crate) fn check_optimized(
+        &self,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        let form = "interp, optimized";
+        let func = self
+            .optimized(&CoreOnly)
+            .map_err(|error| Mismatch::new(form, error))?;
+        let shape = [rows(expected)];
+        let found =
+            elements(&func, 1, inputs, &shape).map_err(|error| Mismatch::new(form, error))?;
+        compare(form, inputs, expected, &found)
+    }
+
+    /// Compares the SPMD form at several lane counts with the meaning, of the core form and of what a target gets.
+    pub(crate) fn check_spmd(
+        &self,
+        legality: &dyn Legality,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        let name = format!("SPMD form for {}", legality.target());
+        let mut func = self
+            .optimized(legality)
+            .map_err(|error| Mismatch::new(&name, error))?;
+        passes::spmd::run(&mut func);
+        ufc_ir::verify::verify(&func)
+            .map_err(|found| Mismatch::new(&name, format!("{found:?}")))?;
+        for lanes in LANES {
+            let form = format!("{name}, {lanes} lanes");
+            let found = elements(&func, lanes, inputs, &[rows(expected)]);
+            let found = found.map_err(|error| Mismatch::new(&form, error))?;
+            compare(&form, inputs, expected, &found)?;
+        }
+        Ok(())
+    }
+
+    /// The loops that a back end makes of it: one per device and interleaving.
+    pub(crate) fn loops(&self, backend: &dyn Backend) -> Result<Vec<Loop>, Mismatch> {
+        let mut loops = Vec::new();
+        for device in Kernel::devices(backend)? {
+            for interleave in INTERLEAVES {
+                loops.push(self.compile(backend, &device, interleave)?);
+            }
+        }
+        Ok(loops)
+    }
+
+    /// The devices of a back end, lesser ones included.
+    pub(crate) fn devices(backend: &dyn Backend) -> Result<Vec<String>, Mismatch> {
+        let name = backend.name();
+        let listed = backend.devices().map_err(|why| Mismatch::new(name, why))?;
+        let lesser = LESSER
+            .iter()
+            .filter(|(backend, _)| *backend == name)
+            .map(|(_, device)| device.to_string());
+        Ok(listed
+            .into_iter()
+            .map(|device| device.name)
+            .chain(lesser)
+            .collect())
+    }
+
+    /// The loop that a back end makes of it for one device and interleaving.
+    pub(crate) fn compile(
+        &self,
+        backend: &dyn Backend,
+        device: &str,
+        interleave: usize,
+    ) -> Result<Loop, Mismatch> {
+        let form = format!("{}:{device}, {interleave} vectors", backend.name());
+        let options = CompileOptions {
+            device: Some(device.to_string()),
+            interleave: Some(interleave),
+        };
+        let func = self
+            .optimized(backend.legality())
+            .map_err(|error| Mismatch::new(&form, error))?;
+        let legal = ufc_target::Legal::try_new(func, backend.legality());
+        let legal = legal.map_err(|found| Mismatch::new(&form, format!("{found:?}")))?;
+        let executable = backend.compile(&legal, &options);
+        let func = legal.func();
+        Ok(Loop {
+            executable: executable.map_err(|error| Mismatch::new(&form, error))?,
+            positions: launch::positions(func),
+            results: func.results.clone(),
+            form,
+        })
+    }
+
+    /// Compares a loop with the meaning: every length up to that of the inputs, every placement of the operands.
+    pub(crate) fn check_loop(
+        &self,
+        compiled: &Loop,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        let operands = inputs.len() + expected.len();
+        let all = rows(expected);
+        for n in 0..=all {
+            compiled.check(
+                inputs,
+                expected,
+                &[n],
+                &vec![Placement::CONTIGUOUS; operands],
+            )?;
+        }
+        for (turn, placement) in Placement::SPREAD.into_iter().enumerate() {
+            compiled.check(inputs, expected, &[all], &vec![placement; operands])?;
+            // Every operand placed in another way than its neighbours.
+            let mixed = |k: usize| Placement::SPREAD[(turn + k) % Placement::SPREAD.len()];
+            let mixed: Vec<Placement> = (0..operands).map(mixed).collect();
+            for n in [1, 2, all / 2, all] {
+                compiled.check(inputs, expected, &[n.min(all)], &mixed)?;
+            }
+        }
+        self.check_broadcasts(compiled, inputs, expected)?;
+        self.check_rows(compiled, inputs, expected)
+    }
+
+    /// Each input, then all of them, as one element for all; the others contiguous, then strided.
+    fn check_broadcasts(
+        &self,
+        compiled: &Loop,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        let (n, nout) = (rows(expected).min(37), expected.len());
+        for one in 0..=inputs.len() {
+            let is_one = |k: usize| k == one || one == inputs.len();
+            let columns: Columns = inputs
+                .iter()
+                .enumerate()
+                .map(|(k, column)| {
+                    if is_one(k) {
+                        vec![column[n / 2]; n]
+                    } else {
+                        column[..n].to_vec()
+                    }
+                })
+                .collect();
+            let expected = self.meaning(&columns, &[n]);
+            let expected = expected.map_err(|error| Mismatch::new("interp", error))?;
+            for others in [Placement::CONTIGUOUS, Placement::STRIDED] {
+                let placements: Vec<Placement> = (0..inputs.len() + nout)
+                    .map(|k| {
+                        if k < inputs.len() && is_one(k) {
+                            Placement::BROADCAST
+                        } else {
+                            others
+                        }
+                    })
+                    .collect();
+                compiled.check(&columns, &expected, &[n], &placements)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Two loop dims.
+    fn check_rows(
+        &self,
+        compiled: &Loop,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        let (shape, nout) = ([3, rows(expected) / 3], expected.len());
+        let columns: Columns = inputs
+            .iter()
+            .map(|column| column[..shape[0] * shape[1]].to_vec())
+            .collect();
+        let expected = self
+            .meaning(&columns, &shape)
+            .map_err(|error| Mismatch::new("interp", error))?;
+        for placement in [Placement::CONTIGUOUS, Placement::BACKWARDS_STRIDED] {
+            compiled.check(
+                &columns,
+                &expected,
+                &shape,
+                &vec![placement; inputs.len() + nout],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Loaded code of one kernel for one device.
+pub(crate) struct Loop {
+    executable: Arc<dyn Executable>,
+    positions: Vec<Option<u8>>,
+    results: Vec<DType>,
+    /// Target, device and interleaving.
+    pub form: String,
+}
+
+impl Loop {
+    /// Launches on the first elements of the inputs and compares with what is expected of these.
+    pub(crate) fn check(
+        &self,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+        shape: &[usize],
+        placements: &[Placement],
+    ) -> Result<(), Mismatch> {
+        let n: usize = shape.iter().product();
+        let form = || {
+            format!(
+                "{}, shape {shape:?}, {}",
+                self.form,
+                show_placements(placements)
+            )
+        };
+        let first = |columns: &[Vec<Const>]| -> Columns {
+            columns.iter().map(|c| c[..n].to_vec()).collect()
+        };
+        let inputs = first(inputs);
+        let found = self.launch(&inputs, shape, placements);
+        let found = found.map_err(|error| Mismatch::new(&form(), error))?;
+        compare(&form(), &inputs, &first(expected), &found)
+    }
+
+    /// Launches once; it is an error if a byte is changed that belongs to no output element.
+    #[expect(unsafe_code, reason = "launching takes raw memory")]
+    pub(crate) fn launch(
+        &self,
+        inputs: &[Vec<Const>],
+        shape: &[usize],
+        placements: &[Placement],
+    ) -> Result<Columns, String> {
+        let dtypes = inputs
+            .iter()
+            .map(|column| column.first().map_or(DType::U8, |value| value.dtype()));
+        let dtypes = dtypes.chain(self.results.iter().copied());
+        let mut operands: Vec<Operand> = dtypes
+            .zip(placements)
+            .map(|(dtype, placement)| Operand::new(dtype, shape, *placement))
+            .collect();
+        operands
+            .iter_mut()
+            .zip(inputs)
+            .for_each(|(operand, column)| operand.fill(column));
+        let before: Vec<Vec<u8>> = operands[..inputs.len()]
+            .iter()
+            .map(Operand::snapshot)
+            .collect();
+        let pointers: Vec<*mut u8> = operands.iter_mut().map(Operand::pointer).collect();
+        let strides: Vec<&[isize]> = operands
+            .iter()
+            .map(|operand| operand.strides.as_slice())
+            .collect();
+        let steps: Vec<Vec<i64>> = self
+            .positions
+            .iter()
+            .map(|axis| position_steps(*axis, shape))
+            .collect();
+        let indices: Vec<(i64, &[i64])> = steps.iter().map(|steps| (0, steps.as_slice())).collect();
+        let args = LaunchArgs {
+            shape,
+            pointers: &pointers,
+            strides: &strides,
+            indices: &indices,
+        };
+        // SAFETY: every operand has memory of its own for this shape and these strides, which outlives the call.
+        let report = unsafe { self.executable.launch(&args, &LaunchControl::default()) };
+        report.map_err(|error| error.to_string())?;
+        let (read, written) = operands.split_at(inputs.len());
+        if read
+            .iter()
+            .zip(&before)
+            .any(|(operand, before)| operand.snapshot() != *before)
+        {
+            return Err("an input was written".to_string());
+        }
+        if written.iter().any(Operand::is_spilled) {
+            return Err("memory outside the output was written".to_string());
+        }
+        Ok(written.iter().map(Operand::values).collect())
+    }
+}
+
+/// How far a position moves along each loop dim.
+fn position_steps(axis: Option<u8>, shape: &[usize]) -> Vec<i64> {
+    (0..shape.len())
+        .map(|dim| match axis {
+            None => shape[dim + 1..].iter().product::<usize>() as i64,
+            Some(axis) => i64::from(usize::from(axis) == dim),
+        })
+        .collect()
+}
+
+/// The position of an element, flat or along an axis.
+fn position(axis: Option<u8>, mut flat: usize, shape: &[usize]) -> i64 {
+    let Some(axis) = axis else { return flat as i64 };
+    let mut at = 0;
+    for (dim, n) in shape.iter().enumerate().rev() {
+        if dim == usize::from(axis) {
+            at = flat % n;
+        }
+        flat /= n;
+    }
+    at as i64
+}
+
+/// Interprets a function on every element, so many at a time; the last group is filled up with its last element.
+fn elements(
+    func: &Func,
+    lanes: usize,
+    inputs: &[Vec<Const>],
+    shape: &[usize],
+) -> Result<Columns, String> {
+    let n: usize = shape.iter().product();
+    let mut outputs = vec![Vec::with_capacity(n); func.results.len()];
+    for start in (0..n).step_by(lanes) {
+        let at = |lane: usize| (start + lane).min(n - 1);
+        let group: Columns = inputs
+            .iter()
+            .map(|column| (0..lanes).map(|lane| column[at(lane)]).collect())
+            .collect();
+        let positions = |axis: Option<u8>, lane: usize| position(axis, at(lane), shape);
+        let fuel = FUEL.saturating_mul(lanes as u64);
+        let results = interp::run(func, lanes, &group, &positions, Some(fuel))
+            .map_err(|error| error.to_string())?;
+        for (output, lanes) in outputs.iter_mut().zip(results) {
+            output.extend(lanes.into_iter().take(n - start));
+        }
+    }
+    Ok(outputs)
+}
+
+/// Compares results element by element; any NaN equals any NaN.
+fn compare(
+    form: &str,
+    inputs: &[Vec<Const>],
+    expected: &[Vec<Const>],
+    found: &[Vec<Const>],
+) -> Result<(), Mismatch> {
+    let row = |columns: &[Vec<Const>], at: usize| -> Vec<Const> {
+        columns.iter().map(|c| c[at]).collect()
+    };
+    for at in 0..rows(expected) {
+        let (want, got) = (row(expected, at), row(found, at));
+        if want.iter().zip(&got).all(|(a, b)| a.same(*b)) {
+            continue;
+        }
+        let given = row(inputs, at);
+        let what = format!(
+            "element {at}: ({}) gave ({}) instead of ({})",
+            values::show_all(given.iter().copied()),
+            values::show_all(got),
+            values::show_all(want.iter().copied()),
+        );
+        return Err(Mismatch {
+            element: Some((given, want)),
+            ..Mismatch::new(form, what)
+        });
+    }
+    Ok(())
+}
+
+fn rows(columns: &[Vec<Const>]) -> usize {
+    columns.first().map_or(0, Vec::len)
+}
+
+fn show_placements(placements: &[Placement]) -> String {
+    let one = |p: &Placement| format!("{}i{:+}b@{}", p.items, p.bytes, p.offset);
+    let shown: Vec<String> = placements.iter().map(one).collect();
+    format!("operands at [{}]", shown.join(", "))
+}
