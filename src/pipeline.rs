@@ -22,6 +22,8 @@ pub fn lower(module: &Module, kernel: &str, types: &[DType]) -> Result<Func, Err
 pub fn optimize(func: &mut Func) {
     run("simplify", func, passes::simplify::run);
     run("fold", func, passes::fold::run);
+    run("unroll", func, passes::unroll::run);
+    run("fold", func, passes::fold::run);
     run("if_convert", func, passes::if_convert::run);
     run("cse", func, passes::cse::run);
     run("simplify", func, passes::simplify::run);
@@ -38,19 +40,19 @@ pub fn optimize(func: &mut Func) {
 /// # Errors
 /// If the target cannot have an operation that the kernel needs.
 pub fn legalize(func: Func, legality: &dyn Legality) -> Result<Legal, Error> {
-    let legal = ufc_math::legalize::legalize(func, legality).map_err(|error| Error::Internal {
+    let mut func = expand(func, legality)?.into_func();
+    optimize(&mut func);
+    // The passes know no target: they may fold two parts to a complex constant, which has to be split again.
+    match Legal::try_new(func.clone(), legality) {
+        Ok(legal) => Ok(legal),
+        Err(_) => expand(func, legality),
+    }
+}
+
+fn expand(func: Func, legality: &dyn Legality) -> Result<Legal, Error> {
+    ufc_math::legalize::legalize(func, legality).map_err(|error| Error::Internal {
         stage: "legalization",
         message: error.to_string(),
-    })?;
-    let mut func = legal.into_func();
-    optimize(&mut func);
-    Legal::try_new(func, legality).map_err(|violations| Error::Internal {
-        stage: "optimization of the legal form",
-        message: violations
-            .iter()
-            .map(|v| v.what.as_str())
-            .collect::<Vec<_>>()
-            .join(", "),
     })
 }
 
@@ -109,7 +111,10 @@ pub fn emit(
 ) -> Result<String, Error> {
     let print = |func: &Func| text::print(func);
     match stage {
-        "tokens" => Ok(format!("{:#?}\n", ufc_lang::lexer::lex(module.source(), &mut Default::default()))),
+        "tokens" => Ok(format!(
+            "{:#?}\n",
+            ufc_lang::lexer::lex(module.source(), &mut Default::default())
+        )),
         "ast" => Ok(format!("{:#?}\n", ufc_lang::parse(module.source()).0)),
         "ir" => Ok(print(&lower(module, kernel, types)?)),
         "opt" => {

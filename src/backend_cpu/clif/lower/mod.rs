@@ -292,7 +292,8 @@ impl Cx<'_, '_> {
         let first = self.column.is_none_or(|column| column == 0);
         match &data.kind {
             InstKind::Const(constant) if first => self.constant(data.results[0], *constant),
-            InstKind::Op(op) if first || self.varying[data.results[0]] => {
+            // Parts are held as vectors of every column, also where they are the same in every lane.
+            InstKind::Op(op) if first || self.varying[data.results[0]] || *op == Op::Complex => {
                 self.op(*op, &data.args, data.results[0]);
             }
             InstKind::Math(f) => self.refuse(format!("`{}`", f.info().id)),
