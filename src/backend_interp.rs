@@ -63,7 +63,10 @@ struct InterpLoop {
 }
 
 impl Executable for InterpLoop {
-    #[expect(unsafe_code, reason = "operands are raw memory that the caller vouches for")]
+    #[expect(
+        unsafe_code,
+        reason = "operands are raw memory that the caller vouches for"
+    )]
     unsafe fn launch(
         &self,
         args: &LaunchArgs<'_>,
@@ -115,9 +118,16 @@ impl InterpLoop {
     }
 
     fn position(&self, args: &LaunchArgs<'_>, at: &[usize], axis: Option<u8>) -> i64 {
-        let slot = self.slots.binary_search(&axis).expect("every position has a slot");
+        let slot = self
+            .slots
+            .binary_search(&axis)
+            .expect("every position has a slot");
         let (base, steps) = args.indices[slot];
-        base + at.iter().zip(steps).map(|(i, step)| *i as i64 * step).sum::<i64>()
+        base + at
+            .iter()
+            .zip(steps)
+            .map(|(i, step)| *i as i64 * step)
+            .sum::<i64>()
     }
 }
 

@@ -39,10 +39,10 @@ pub(crate) struct LoopCache {
 }
 
 impl LoopCache {
-    /// The loop, if it has been compiled.
-    pub(crate) fn get(&self, is_wanted: impl Fn(&LoopKey) -> bool) -> Option<Arc<Loop>> {
+    /// The first loop that is wanted, if one has been compiled.
+    pub(crate) fn get(&self, is_wanted: impl Fn(&LoopKey, &Loop) -> bool) -> Option<Arc<Loop>> {
         let loops = self.loops.read().unwrap_or_else(|e| e.into_inner());
-        let found = loops.iter().find(|(key, _)| is_wanted(key));
+        let found = loops.iter().find(|(key, ready)| is_wanted(key, ready));
         found.map(|(_, compiled)| compiled.clone())
     }
 
@@ -52,11 +52,11 @@ impl LoopCache {
         key: LoopKey,
         compile: impl FnOnce(&LoopKey) -> Result<Loop, Error>,
     ) -> Result<Arc<Loop>, Error> {
-        if let Some(known) = self.get(|k| *k == key) {
+        if let Some(known) = self.get(|k, _| *k == key) {
             return Ok(known);
         }
         let _turn = self.compiling.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(known) = self.get(|k| *k == key) {
+        if let Some(known) = self.get(|k, _| *k == key) {
             return Ok(known);
         }
         let compiled = Arc::new(compile(&key)?);

@@ -92,7 +92,11 @@ impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TargetError::Unknown { word, choices } => {
-                write!(f, "unknown target `{word}`; targets are: {}", choices.join(", "))
+                write!(
+                    f,
+                    "unknown target `{word}`; targets are: {}",
+                    choices.join(", ")
+                )
             }
             TargetError::Missing {
                 target,

@@ -12,6 +12,7 @@ mod error;
 mod module;
 pub mod pipeline;
 mod plan;
+mod quick;
 pub mod render;
 mod ufunc;
 

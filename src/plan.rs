@@ -53,11 +53,19 @@ impl fmt::Display for Plan {
         for (name, from, to) in &self.casts {
             writeln!(f, "         `{name}` is converted from {from} to {to}")?;
         }
-        writeln!(f, "target   {}:{} ({})", self.target, self.device, self.reason)?;
+        writeln!(
+            f,
+            "target   {}:{} ({})",
+            self.target, self.device, self.reason
+        )?;
         for (target, why) in &self.rejected {
             writeln!(f, "         not {target}: {why}")?;
         }
-        writeln!(f, "shape    {:?}, iterated as {:?}", self.shape, self.loop_dims)?;
+        writeln!(
+            f,
+            "shape    {:?}, iterated as {:?}",
+            self.shape, self.loop_dims
+        )?;
         writeln!(f, "threads  {} ({})", self.threads, self.threads_reason)?;
         write!(
             f,

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::module::Module;
 use crate::pipeline;
 use crate::plan::Plan;
+use crate::quick::Quick;
 
 /// A kernel that is applied to every element of its operands. Cheap to clone; usable from many threads at once.
 ///
@@ -131,7 +132,11 @@ impl Ufunc {
             [one] => one.clone(),
             several => format!("({})", several.join(", ")),
         };
-        format!("{}{generics}({}) -> {results}", kernel.name, params.join(", "))
+        format!(
+            "{}{generics}({}) -> {results}",
+            kernel.name,
+            params.join(", ")
+        )
     }
 
     /// Number of inputs.
@@ -184,8 +189,7 @@ impl Ufunc {
         inputs: impl Inputs<'a>,
         outputs: impl Outputs<'a>,
     ) -> Result<(), Error> {
-        self.with(CallOptions::default())
-            .call_into(inputs, outputs)
+        self.with(CallOptions::default()).call_into(inputs, outputs)
     }
 
     /// What a call would do: which target and loop, how many threads, and why.
@@ -213,14 +217,14 @@ impl Ufunc {
     }
 
     /// The loop for these dtypes and this target, compiled if it has not been before.
-    fn loop_for(&self, generics: &[DType], picked: &Picked, interleave: Option<usize>) -> Result<Arc<Loop>, Error> {
-        let device = picked.device.name.as_str();
-        let is_wanted = |key: &LoopKey| {
-            key.types == generics
-                && key.target == picked.backend.name()
-                && key.options.device.as_deref() == Some(device)
-                && key.options.interleave == interleave
-        };
+    fn loop_for(
+        &self,
+        generics: &[DType],
+        picked: &Picked,
+        interleave: Option<usize>,
+    ) -> Result<Arc<Loop>, Error> {
+        let is_wanted =
+            |key: &LoopKey, _: &Loop| key.types == generics && is_for(key, picked, interleave);
         if let Some(known) = self.inner.loops.get(is_wanted) {
             return Ok(known);
         }
@@ -228,7 +232,7 @@ impl Ufunc {
             types: generics.to_vec(),
             target: picked.backend.name(),
             options: CompileOptions {
-                device: Some(device.to_string()),
+                device: Some(picked.device.name.clone()),
                 interleave,
             },
         };
@@ -258,6 +262,13 @@ impl Ufunc {
             error,
         }
     }
+}
+
+/// Whether a loop is for this target, with these choices of code generation.
+fn is_for(key: &LoopKey, picked: &Picked, interleave: Option<usize>) -> bool {
+    key.target == picked.backend.name()
+        && key.options.device.as_deref() == Some(picked.device.name.as_str())
+        && key.options.interleave == interleave
 }
 
 impl fmt::Debug for Ufunc {
@@ -337,14 +348,22 @@ impl<'u, 'o> Call<'u, 'o> {
         let decided = self.decide(&inputs.to_operands(), &[])?;
         let generics = &decided.types.generics;
         let options = self.options.interleave;
-        self.ufunc.loop_for(generics, &decided.picked, options).map(drop)
+        self.ufunc
+            .loop_for(generics, &decided.picked, options)
+            .map(drop)
     }
 
     fn decide(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> Result<Decided, Error> {
         let inner = &*self.ufunc.inner;
         let args = arg_types(&inner.param_names, inputs, outputs)?;
         let casting = self.options.casting;
-        let types = resolve(&inner.param_names, &inner.params, &inner.bounds, &args, casting)?;
+        let types = resolve(
+            &inner.param_names,
+            &inner.params,
+            &inner.bounds,
+            &args,
+            casting,
+        )?;
         let picked = dispatch::pick(self.target())?;
         Ok(Decided {
             types,
@@ -369,6 +388,10 @@ impl<'u, 'o> Call<'u, 'o> {
         inputs: SmallVec<[Operand<'a>; 4]>,
         outputs: SmallVec<[Output<'a>; 2]>,
     ) -> Result<Vec<Array>, Error> {
+        if let Some(quick) = self.quick(&inputs, &outputs) {
+            quick.run();
+            return Ok(Vec::new());
+        }
         let decided = self.decide(&inputs, &outputs)?;
         let ready = self.ufunc.loop_for(
             &decided.types.generics,
@@ -394,6 +417,24 @@ impl<'u, 'o> Call<'u, 'o> {
             done.map_err(|error| self.ufunc.backend_error(&decided.picked, error))?;
         }
         Ok(launch.finish()?)
+    }
+
+    /// The short way, if the operands are plain and a loop for exactly their dtypes has been compiled.
+    fn quick(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> Option<Quick> {
+        let is_watched = self.options.cancel.is_some() || self.options.progress.is_some();
+        if is_watched || inputs.len() != self.ufunc.nin() || outputs.len() != self.ufunc.nout() {
+            return None;
+        }
+        let picked = dispatch::pick(self.target()).ok()?;
+        let is_exact = |key: &LoopKey, ready: &Loop| {
+            let mut given = inputs.iter().zip(&ready.inputs);
+            let mut taken = outputs.iter().zip(&ready.outputs);
+            given.all(|(operand, dtype)| operand.dtype() == Some(*dtype))
+                && taken.all(|(output, dtype)| output.view.dtype() == *dtype)
+                && is_for(key, &picked, self.options.interleave)
+        };
+        let ready = self.ufunc.inner.loops.get(is_exact)?;
+        Quick::new(&ready, inputs, outputs)
     }
 
     fn launch<'a>(
