@@ -11,9 +11,22 @@ use ufc_ir::DType;
 pub fn broadcast_shapes<'s>(
     operands: impl Iterator<Item = (&'s str, &'s [usize])> + Clone,
 ) -> Result<Shape, ArrayError> {
-    let ndim = operands.clone().map(|(_, s)| s.len()).max().unwrap_or(0);
+    let mut ndim = 0;
+    let mut longest: &[usize] = &[];
+    for (_, lens) in operands.clone() {
+        if lens.len() > ndim {
+            (ndim, longest) = (lens.len(), lens);
+        }
+    }
     if ndim > MAX_AXES {
         return Err(ArrayError::TooManyAxes(ndim));
+    }
+    // Most often all operands have one shape, which has been checked, or none.
+    if operands
+        .clone()
+        .all(|(_, lens)| lens.is_empty() || lens == longest)
+    {
+        return Ok(Shape::from_slice(longest));
     }
     let mut shape: Shape = SmallVec::from_elem(1, ndim);
     for (name, lens) in operands.clone() {

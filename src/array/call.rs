@@ -1,13 +1,16 @@
 //! From the operands of a call to a launch: shapes, conversions, copies where operands overlap, and the loop plan.
 
-#![expect(unsafe_code, reason = "an output may be an input of its own call")]
+#![expect(
+    unsafe_code,
+    reason = "inputs are copied although an output of the same call may share their memory"
+)]
 
 use super::Array;
 use super::broadcast::{broadcast_shapes, broadcast_strides};
 use super::cast::{ArgType, Casting, can_cast, check_count, convert_value};
 use super::error::ArrayError;
-use super::iter::{LoopOperand, LoopPlan};
-use super::layout::{Overlap, Place, Shape, Strides, element_count, overlap};
+use super::iter::{LoopOperands, LoopPlan};
+use super::layout::{Overlap, Place, Shape, are_disjoint, element_count, overlap};
 use super::operand::{Operand, Output};
 use super::view::{RawView, View, ViewMut};
 use smallvec::SmallVec;
@@ -42,11 +45,13 @@ pub struct Launch<'a> {
     shape: Shape,
     plan: LoopPlan,
     /// Operands that are single values: number and bytes.
-    scalars: SmallVec<[(usize, Scalar); 4]>,
+    scalars: SmallVec<[(usize, Scalar); 2]>,
     /// Converted or copied inputs, kept alive.
-    _copies: SmallVec<[Array; 1]>,
-    /// Outputs that the caller gave: for each, what to copy there in the end, if the loop does not write there itself.
-    given: SmallVec<[(ViewMut<'a>, Option<Array>); 2]>,
+    copies: Vec<Array>,
+    /// Outputs that the caller gave, in the loop's shape.
+    given: SmallVec<[Output<'a>; 2]>,
+    /// What the loop writes instead of some of them, to be converted in the end.
+    stand_ins: Vec<(usize, Array)>,
     results: Vec<Array>,
 }
 
@@ -55,29 +60,28 @@ pub struct Launch<'a> {
 #[repr(align(16))]
 struct Scalar([u8; 16]);
 
-/// An input once it has the loop's dtype.
-enum Ready<'a> {
-    View(View<'a>),
-    Scalar(Const),
-    Copy(Array),
-}
-
 /// What promotion needs to know about each input. Inputs that are an output's memory have its dtype.
 pub fn arg_types(
     names: &[String],
     inputs: &[Operand<'_>],
     outputs: &[Output<'_>],
 ) -> Result<SmallVec<[ArgType; 4]>, ArrayError> {
-    let arg_type = |(number, operand): (usize, &Operand<'_>)| match operand {
-        Operand::View(view) => Ok(ArgType::Strong(view.dtype(), view.is_byte_swapped())),
-        Operand::Scalar(value) => Ok(ArgType::of(value.dtype())),
-        Operand::Weak(weak) => Ok(ArgType::Weak(*weak)),
-        Operand::InPlace(output) => outputs
-            .get(*output)
-            .map(|o| ArgType::Strong(o.view.dtype(), o.view.is_byte_swapped()))
-            .ok_or_else(|| no_such_output(names, number, *output)),
-    };
-    inputs.iter().enumerate().map(arg_type).collect()
+    let mut types = SmallVec::new();
+    for (number, operand) in inputs.iter().enumerate() {
+        types.push(match operand {
+            Operand::View(view) => ArgType::Strong(view.dtype(), view.is_byte_swapped()),
+            Operand::Scalar(value) => ArgType::of(value.dtype()),
+            Operand::Weak(weak) => ArgType::Weak(*weak),
+            Operand::InPlace(output) => {
+                let given = outputs.get(*output);
+                let view = &given
+                    .ok_or_else(|| no_such_output(names, number, *output))?
+                    .view;
+                ArgType::Strong(view.dtype(), view.is_byte_swapped())
+            }
+        });
+    }
+    Ok(types)
 }
 
 /// The shape of the loop, and so of the results.
@@ -93,8 +97,7 @@ pub fn loop_shape(
             operand.shape(),
         )
     });
-    let wanted = broadcast_shapes(named_inputs)?;
-    let mut shape = wanted.clone();
+    let mut shape = broadcast_shapes(named_inputs)?;
     // Outputs with a shape may repeat the inputs, but not be repeated themselves.
     for (i, output) in outputs.iter().enumerate().filter(|(_, o)| !o.flat) {
         let have = output.view.shape();
@@ -166,56 +169,154 @@ impl<'a> Launch<'a> {
             &request.outputs,
         )?;
         check_positions(request.positions, &shape)?;
-        let given_any = !request.outputs.is_empty();
-        let outputs = std::mem::take(&mut request.outputs);
-        let mut given = given_outputs(outputs, &request, &shape)?;
-        let originals: SmallVec<[View<'a>; 2]> = given
-            .iter()
-            .map(|(view, _)| {
-                let raw = view.raw();
-                let (dtype, swapped) = (raw.dtype, raw.byte_swapped);
-                // SAFETY: the output is borrowed for `'a`, and read and written only as operands of this call, which
-                // looks for overlaps.
-                unsafe { View::from_raw(raw.start, dtype, &raw.shape, &raw.strides, swapped) }
-            })
-            .collect();
         let mut results = Vec::new();
-        if !given_any {
+        if request.outputs.is_empty() {
+            results.reserve_exact(nout);
             for &dtype in request.output_dtypes {
                 results.push(Array::zeros(dtype, &shape)?);
             }
         }
-        let mut operands = Operands::new(&shape);
-        let mut memory = Memory {
-            names: request.input_names,
-            shape: &shape,
-            given: &originals,
-            written: SmallVec::new(),
+        let mut launch = Launch {
+            given: std::mem::take(&mut request.outputs),
+            shape,
+            plan: LoopPlan::default(),
+            scalars: SmallVec::new(),
+            copies: Vec::new(),
+            stand_ins: Vec::new(),
+            results,
         };
-        for (view, copy) in &mut given {
-            match copy {
-                Some(copy) => operands.add_output(&copy.view_mut()),
-                None => {
-                    memory.written.push(view.as_view());
-                    operands.add_output(view);
-                }
+        launch.check_outputs(&request)?;
+        let mut operands = LoopOperands::default();
+        for (input, &dtype) in request.inputs.iter().zip(request.input_dtypes) {
+            launch.add_input(request.input_names, input, dtype, &mut operands)?;
+        }
+        launch.add_outputs(&mut operands);
+        launch.plan = LoopPlan::new(&launch.shape, operands, request.positions);
+        Ok(launch)
+    }
+
+    /// Gives outputs the loop's shape, and a stand-in to those that are not of the loop's dtype or byte order.
+    fn check_outputs(&mut self, request: &Request<'_, '_>) -> Result<(), ArrayError> {
+        for number in 0..self.given.len() {
+            let dtype = request.output_dtypes[number];
+            let view = &mut self.given[number].view;
+            let (have, swapped) = (view.dtype(), view.is_byte_swapped());
+            if !can_cast(dtype, have, request.casting) || swapped && request.casting == Casting::No
+            {
+                return Err(ArrayError::Casting {
+                    name: output_name(request.output_names, number).into_owned(),
+                    from: dtype.to_string(),
+                    to: have,
+                    casting: request.casting,
+                    output: true,
+                });
+            }
+            if *view.shape() != *self.shape {
+                view.set_shape(&self.shape)?;
+            }
+            if have != dtype || swapped {
+                let stand_in = Array::zeros(dtype, &self.shape)?;
+                self.stand_ins.push((number, stand_in));
+            }
+            let (before, this) = self.given.split_at(number);
+            let this = place(this[0].view.raw());
+            let shared = |o: &Output<'_>| {
+                overlap(&self.shape, place(o.view.raw()), this) != Overlap::Disjoint
+            };
+            if before.iter().any(shared) {
+                return Err(ArrayError::SharedElements {
+                    shape: self.shape.clone(),
+                });
             }
         }
-        for result in &mut results {
-            operands.add_output(&result.view_mut());
+        Ok(())
+    }
+
+    /// Whether the loop does not write to an output itself.
+    fn has_stand_in(&self, output: usize) -> bool {
+        self.stand_ins.iter().any(|(number, _)| *number == output)
+    }
+
+    fn add_outputs(&mut self, operands: &mut LoopOperands) {
+        for number in 0..self.given.len() {
+            let stand_in = self.stand_ins.iter_mut().find(|(n, _)| *n == number);
+            match stand_in {
+                Some((_, array)) => push_output(operands, &array.view_mut()),
+                None => push_output(operands, &self.given[number].view),
+            }
         }
-        for (number, input) in request.inputs.into_iter().enumerate() {
-            operands.add(memory.ready(number, input, request.input_dtypes[number])?);
+        for result in &mut self.results {
+            push_output(operands, &result.view_mut());
         }
-        drop(memory);
-        let plan = operands.plan(request.positions);
-        Ok(Launch {
-            plan,
-            scalars: operands.scalars,
-            _copies: operands.copies,
-            shape,
-            given,
-            results,
+    }
+
+    /// Adds an input in the loop's dtype and byte order, copied if an output overlaps it other than element by element.
+    fn add_input(
+        &mut self,
+        names: &[String],
+        input: &Operand<'_>,
+        dtype: DType,
+        operands: &mut LoopOperands,
+    ) -> Result<(), ArrayError> {
+        let raw = match input {
+            Operand::Scalar(value) => {
+                self.add_scalar(convert_value(*value, dtype), operands);
+                return Ok(());
+            }
+            Operand::Weak(weak) => {
+                self.add_scalar(weak.to_const(dtype), operands);
+                return Ok(());
+            }
+            Operand::View(view) => view.raw(),
+            Operand::InPlace(output) => {
+                let given = self.given.get(*output);
+                let no_such = || no_such_output(names, operands.len(), *output);
+                given.ok_or_else(no_such)?.view.raw()
+            }
+        };
+        if raw.dtype == dtype && !raw.is_byte_swapped() && !self.clashes(raw) {
+            operands.push_input(raw.start, &raw.shape, &raw.strides, &self.shape);
+            return Ok(());
+        }
+        // SAFETY: the elements are those of a view that lives until the call is over; that they may be an output's, too,
+        // is why they are copied.
+        let view = unsafe {
+            View::from_raw(
+                raw.start,
+                raw.dtype,
+                &raw.shape,
+                &raw.strides,
+                raw.byte_swapped,
+            )
+        };
+        let copy = view.without_repeats().converted(dtype)?;
+        push_input(operands, &copy.view(), &self.shape);
+        self.copies.push(copy);
+        Ok(())
+    }
+
+    /// Adds a single value; where it is will be known when the launch stays where it is.
+    fn add_scalar(&mut self, value: Const, operands: &mut LoopOperands) {
+        self.scalars
+            .push((operands.len(), Scalar(native_bytes(value))));
+        operands.push_input(std::ptr::null_mut(), &[], &[], &self.shape);
+    }
+
+    /// Whether the loop writes to memory of an input while that is still to be read.
+    fn clashes(&self, input: &RawView) -> bool {
+        self.given.iter().enumerate().any(|(number, output)| {
+            let output = place(output.view.raw());
+            if self.has_stand_in(number)
+                || are_disjoint((&input.shape, place(input)), (&self.shape, output))
+            {
+                return false;
+            }
+            let strides = broadcast_strides(&input.shape, &input.strides, &self.shape);
+            let input = Place {
+                strides: &strides,
+                ..place(input)
+            };
+            overlap(&self.shape, input, output) == Overlap::Partial
         })
     }
 
@@ -241,8 +342,7 @@ impl<'a> Launch<'a> {
 
     /// How many inputs were converted or copied before the loop, and how many outputs are after it.
     pub fn copies(&self) -> (usize, usize) {
-        let after = self.given.iter().filter(|(_, copy)| copy.is_some());
-        (self._copies.len(), after.count())
+        (self.copies.len(), self.stand_ins.len())
     }
 
     /// Hands out the arguments of the launch. They are valid during the call, and outputs are written through them.
@@ -254,73 +354,22 @@ impl<'a> Launch<'a> {
     }
 
     /// Converts to the caller's outputs what the loop did not write there itself; returns the allocated results.
-    pub fn finish(self) -> Result<Vec<Array>, ArrayError> {
-        for (mut view, copy) in self.given {
-            if let Some(copy) = copy {
-                super::convert::convert(&copy.view(), &mut view)?;
-            }
+    pub fn finish(mut self) -> Result<Vec<Array>, ArrayError> {
+        for (number, array) in &self.stand_ins {
+            super::convert::convert(&array.view(), &mut self.given[*number].view)?;
         }
         Ok(self.results)
     }
 }
 
-/// Operands while they are gathered, all with strides for the loop's shape.
-struct Operands<'s> {
-    shape: &'s [usize],
-    inputs: SmallVec<[(*mut u8, Strides); 4]>,
-    outputs: SmallVec<[(*mut u8, Strides); 2]>,
-    scalars: SmallVec<[(usize, Scalar); 4]>,
-    copies: SmallVec<[Array; 1]>,
+fn push_input(operands: &mut LoopOperands, view: &View<'_>, to: &[usize]) {
+    let raw = view.raw();
+    operands.push_input(raw.start, &raw.shape, &raw.strides, to);
 }
 
-impl<'s> Operands<'s> {
-    fn new(shape: &'s [usize]) -> Self {
-        Operands {
-            shape,
-            inputs: SmallVec::new(),
-            outputs: SmallVec::new(),
-            scalars: SmallVec::new(),
-            copies: SmallVec::new(),
-        }
-    }
-
-    fn add(&mut self, input: Ready<'_>) {
-        let view = match &input {
-            Ready::Scalar(value) => {
-                let number = self.inputs.len();
-                self.scalars.push((number, Scalar(native_bytes(*value))));
-                let strides = SmallVec::from_elem(0, self.shape.len());
-                self.inputs.push((std::ptr::null_mut(), strides));
-                return;
-            }
-            Ready::View(view) => view.clone(),
-            Ready::Copy(array) => array.view(),
-        };
-        let strides = broadcast_strides(view.shape(), view.strides(), self.shape);
-        self.inputs.push((view.raw().start, strides));
-        if let Ready::Copy(array) = input {
-            self.copies.push(array);
-        }
-    }
-
-    fn add_output(&mut self, view: &ViewMut<'_>) {
-        let raw = view.raw();
-        self.outputs.push((raw.start, raw.strides.clone()));
-    }
-
-    fn plan(&self, positions: &[Option<u8>]) -> LoopPlan {
-        let inputs = self.inputs.iter().map(|o| (o, false));
-        let outputs = self.outputs.iter().map(|o| (o, true));
-        let all: SmallVec<[LoopOperand<'_>; 8]> = inputs
-            .chain(outputs)
-            .map(|((start, strides), output)| LoopOperand {
-                start: *start,
-                strides,
-                output,
-            })
-            .collect();
-        LoopPlan::new(self.shape, &all, positions)
-    }
+fn push_output(operands: &mut LoopOperands, view: &ViewMut<'_>) {
+    let raw = view.raw();
+    operands.push_output(raw.start, &raw.strides);
 }
 
 fn native_bytes(value: Const) -> [u8; 16] {
@@ -346,106 +395,12 @@ fn check_positions(positions: &[Option<u8>], shape: &[usize]) -> Result<(), Arra
     }
 }
 
-/// The caller's outputs in the loop's shape, each with memory of the loop's dtype if its own will not do.
-type Given<'a> = SmallVec<[(ViewMut<'a>, Option<Array>); 2]>;
-
-fn given_outputs<'a>(
-    outputs: SmallVec<[Output<'a>; 2]>,
-    request: &Request<'_, 'a>,
-    shape: &[usize],
-) -> Result<Given<'a>, ArrayError> {
-    let mut given = Given::new();
-    for (number, output) in outputs.into_iter().enumerate() {
-        let dtype = request.output_dtypes[number];
-        let (have, swapped) = (output.view.dtype(), output.view.is_byte_swapped());
-        if !can_cast(dtype, have, request.casting) || swapped && request.casting == Casting::No {
-            return Err(ArrayError::Casting {
-                name: output_name(request.output_names, number).into_owned(),
-                from: dtype.to_string(),
-                to: have,
-                casting: request.casting,
-                output: true,
-            });
-        }
-        let view = match output.flat {
-            true => output.view.reshape(shape)?,
-            false => output.view,
-        };
-        let shared = |(other, _): &(ViewMut<'_>, _)| {
-            overlap(shape, place(other.raw()), place(view.raw())) != Overlap::Disjoint
-        };
-        if given.iter().any(shared) {
-            return Err(ArrayError::SharedElements {
-                shape: shape.into(),
-            });
-        }
-        let copy = if have == dtype && !swapped {
-            None
-        } else {
-            Some(Array::zeros(dtype, shape)?)
-        };
-        given.push((view, copy));
-    }
-    Ok(given)
-}
-
 /// Where a view that has the loop's shape lies.
 fn place(raw: &RawView) -> Place<'_> {
     Place {
         address: raw.start.addr(),
         strides: &raw.strides,
         size: raw.dtype.size(),
-    }
-}
-
-/// What inputs are made ready against.
-struct Memory<'m, 'a> {
-    names: &'m [String],
-    shape: &'m [usize],
-    /// What the caller's outputs hold before the call.
-    given: &'m [View<'a>],
-    /// Outputs that the loop writes where the caller wants them.
-    written: SmallVec<[View<'m>; 2]>,
-}
-
-impl<'a> Memory<'_, 'a> {
-    /// An input in the loop's dtype and byte order, copied if an output overlaps it other than element by element.
-    fn ready(
-        &self,
-        number: usize,
-        input: Operand<'a>,
-        dtype: DType,
-    ) -> Result<Ready<'a>, ArrayError> {
-        let view = match input {
-            Operand::Scalar(value) => return Ok(Ready::Scalar(convert_value(value, dtype))),
-            Operand::Weak(weak) => return Ok(Ready::Scalar(weak.to_const(dtype))),
-            Operand::View(view) => view,
-            Operand::InPlace(output) => self
-                .given
-                .get(output)
-                .cloned()
-                .ok_or_else(|| no_such_output(self.names, number, output))?,
-        };
-        if view.dtype() != dtype || view.is_byte_swapped() {
-            return view.without_repeats().converted(dtype).map(Ready::Copy);
-        }
-        if self.clashes(&view) {
-            return Array::from_view(&view.without_repeats()).map(Ready::Copy);
-        }
-        Ok(Ready::View(view))
-    }
-
-    fn clashes(&self, view: &View<'_>) -> bool {
-        if self.written.is_empty() {
-            return false;
-        }
-        let strides = broadcast_strides(view.shape(), view.strides(), self.shape);
-        let input = Place {
-            strides: &strides,
-            ..place(view.raw())
-        };
-        let mut written = self.written.iter();
-        written.any(|o| overlap(self.shape, input, place(o.raw())) == Overlap::Partial)
     }
 }
 

@@ -94,7 +94,9 @@ pub fn can_cast(from: DType, to: DType, casting: Casting) -> bool {
     match casting {
         Casting::No | Casting::Equiv => from == to,
         Casting::Safe => is_safe(from, to),
-        Casting::SameKind => is_safe(from, to) || kind_rank(from.kind()) <= kind_rank(to.kind()),
+        Casting::SameKind => {
+            from == to || is_safe(from, to) || kind_rank(from.kind()) <= kind_rank(to.kind())
+        }
         Casting::Unsafe => true,
     }
 }
@@ -168,22 +170,35 @@ impl fmt::Display for ArgType {
 
 /// The common dtype of operands; none if there are none.
 pub fn result_type(args: &[ArgType]) -> Option<DType> {
-    let strong = args.iter().filter_map(|arg| match arg {
-        ArgType::Strong(dtype, _) => Some(*dtype),
-        ArgType::Weak(Weak::Bool(_)) => Some(DType::Bool),
-        ArgType::Weak(Weak::Int(_) | Weak::Float(_) | Weak::Complex(..)) => None,
-    });
-    let weak = args.iter().filter_map(|arg| match arg {
-        ArgType::Weak(weak) => Some(*weak),
-        ArgType::Strong(..) => None,
-    });
-    // Weak numbers raise the kind where they must: integers before floats before complex.
-    let mut kinds: SmallVec<[(u8, Weak); 4]> = weak.map(|w| (weak_rank(w), w)).collect();
-    kinds.sort_by_key(|(rank, _)| *rank);
-    let start = strong.reduce(promote);
-    kinds
-        .into_iter()
-        .fold(start, |common, (_, weak)| Some(adapt(common, weak)))
+    common(args.iter().copied())
+}
+
+/// [`result_type`] without a slice.
+fn common(args: impl Iterator<Item = ArgType>) -> Option<DType> {
+    let mut dtype: Option<DType> = None;
+    // The weak numbers by kind: they come after all others, and integers before floats before complex ones.
+    let mut weak: [Option<Weak>; 3] = [None; 3];
+    for arg in args {
+        let strong = match arg {
+            ArgType::Strong(strong, _) => strong,
+            ArgType::Weak(Weak::Bool(_)) => DType::Bool,
+            ArgType::Weak(number @ Weak::Int(_)) => {
+                weak[0] = Some(number);
+                continue;
+            }
+            ArgType::Weak(number @ Weak::Float(_)) => {
+                weak[1] = Some(number);
+                continue;
+            }
+            ArgType::Weak(number @ Weak::Complex(..)) => {
+                weak[2] = Some(number);
+                continue;
+            }
+        };
+        dtype = Some(dtype.map_or(strong, |so_far| promote(so_far, strong)));
+    }
+    let weak = weak.into_iter().flatten();
+    weak.fold(dtype, |common, number| Some(adapt(common, number)))
 }
 
 fn weak_rank(weak: Weak) -> u8 {
@@ -241,25 +256,21 @@ pub fn resolve<S: AsRef<str>>(
     casting: Casting,
 ) -> Result<LoopTypes, ArrayError> {
     check_count("inputs", args.len(), params.len())?;
-    let generics = bounds
-        .iter()
-        .enumerate()
-        .map(|(generic, &bound)| {
-            let mine = || {
-                let all = params.iter().zip(args).zip(names);
-                all.filter(move |((param, _), _)| **param == ParamType::Generic(generic))
-            };
-            let types: SmallVec<[ArgType; 4]> = mine().map(|((_, arg), _)| *arg).collect();
-            result_type(&types)
-                .and_then(|common| smallest_in(bound, common))
-                .ok_or_else(|| ArrayError::NoLoop {
-                    operands: mine()
-                        .map(|((_, arg), name)| (name.as_ref().to_owned(), arg.to_string()))
-                        .collect(),
-                    bound: bound.to_string(),
-                })
-        })
-        .collect::<Result<SmallVec<[DType; 4]>, _>>()?;
+    let mut generics = SmallVec::new();
+    for (generic, &bound) in bounds.iter().enumerate() {
+        let mine = |number: &usize| params[*number] == ParamType::Generic(generic);
+        let numbers = || (0..params.len()).filter(mine);
+        let promoted = common(numbers().map(|i| args[i]));
+        let dtype = promoted.and_then(|dtype| smallest_in(bound, dtype));
+        generics.push(dtype.ok_or_else(|| {
+            ArrayError::NoLoop {
+                operands: numbers()
+                    .map(|i| (name_of(names, i), args[i].to_string()))
+                    .collect(),
+                bound: bound.to_string(),
+            }
+        })?);
+    }
     let params = loop_params(params, &generics);
     check_args(names, &params, args, casting)?;
     Ok(LoopTypes { generics, params })
@@ -267,11 +278,14 @@ pub fn resolve<S: AsRef<str>>(
 
 /// The parameters' dtypes once the generics' are known.
 pub fn loop_params(params: &[ParamType], generics: &[DType]) -> SmallVec<[DType; 4]> {
-    let dtype = |param: &ParamType| match param {
-        ParamType::Exact(dtype) => *dtype,
-        ParamType::Generic(generic) => generics[*generic],
-    };
-    params.iter().map(dtype).collect()
+    let mut dtypes = SmallVec::new();
+    for param in params {
+        dtypes.push(match param {
+            ParamType::Exact(dtype) => *dtype,
+            ParamType::Generic(generic) => generics[*generic],
+        });
+    }
+    dtypes
 }
 
 /// The smallest dtype of a set that another can safely be cast to; that one itself if it is in the set.
@@ -293,7 +307,7 @@ pub fn check_args<S: AsRef<str>>(
 ) -> Result<(), ArrayError> {
     check_count("inputs", args.len(), params.len())?;
     for (number, (&arg, &to)) in args.iter().zip(params).enumerate() {
-        let name = || names.get(number).map_or("", |n| n.as_ref()).to_owned();
+        let name = || name_of(names, number);
         if let ArgType::Weak(Weak::Int(value)) = arg
             && to.is_int()
             && Const::int(to, value).as_int() != value
@@ -315,6 +329,10 @@ pub fn check_args<S: AsRef<str>>(
         }
     }
     Ok(())
+}
+
+fn name_of<S: AsRef<str>>(names: &[S], number: usize) -> String {
+    names.get(number).map_or("", AsRef::as_ref).to_owned()
 }
 
 fn arg_fits(arg: ArgType, to: DType, casting: Casting) -> bool {

@@ -5,7 +5,7 @@
 use super::Array;
 use super::element::{Element, with_type};
 use super::error::ArrayError;
-use super::iter::{LoopOperand, LoopPlan};
+use super::iter::{LoopOperands, LoopPlan};
 use super::layout::Offsets;
 use super::view::{RawView, View, ViewMut};
 use half::{bf16, f16};
@@ -178,8 +178,16 @@ pub(crate) fn copy(from: &View<'_>, to: &mut ViewMut<'_>) {
     let (size, part) = (from.dtype().size(), from.dtype().part().size());
     if from.is_byte_swapped() != to.is_byte_swapped() {
         for_each_run(from.raw(), to.raw(), |run| {
-            // SAFETY: every element of the run lies in both views, and is of `size` bytes.
-            unsafe { swap_run(run, size, part) }
+            // SAFETY: every element of the run lies in both views, and is of as many bytes as the array.
+            unsafe {
+                match (size, part) {
+                    (2, _) => copy_run(run, u16::swap_bytes),
+                    (4, _) => copy_run(run, u32::swap_bytes),
+                    (8, 4) => copy_run(run, |parts: [u32; 2]| parts.map(u32::swap_bytes)),
+                    (8, _) => copy_run(run, u64::swap_bytes),
+                    _ => copy_run(run, |parts: [u64; 2]| parts.map(u64::swap_bytes)),
+                }
+            }
         });
         return;
     }
@@ -191,11 +199,11 @@ pub(crate) fn copy(from: &View<'_>, to: &mut ViewMut<'_>) {
                 return;
             }
             match size {
-                1 => copy_run::<u8>(run),
-                2 => copy_run::<u16>(run),
-                4 => copy_run::<u32>(run),
-                8 => copy_run::<u64>(run),
-                _ => copy_run::<[u64; 2]>(run),
+                1 => copy_run(run, |element: u8| element),
+                2 => copy_run(run, |element: u16| element),
+                4 => copy_run(run, |element: u32| element),
+                8 => copy_run(run, |element: u64| element),
+                _ => copy_run(run, |element: [u64; 2]| element),
             }
         }
     });
@@ -214,14 +222,10 @@ struct Run {
 /// Splits two views of the same shape into runs along the best axis.
 fn for_each_run(from: &RawView, to: &RawView, mut f: impl FnMut(Run)) {
     assert_eq!(from.shape, to.shape, "views of different shapes");
-    let operand = |raw: &RawView, output| (raw.start, raw.strides.clone(), output);
-    let operands = [operand(from, false), operand(to, true)];
-    let operands = [0, 1].map(|i| LoopOperand {
-        start: operands[i].0,
-        strides: &operands[i].1,
-        output: operands[i].2,
-    });
-    let plan = LoopPlan::new(&from.shape, &operands, &[]);
+    let mut operands = LoopOperands::default();
+    operands.push_input(from.start, &from.shape, &from.strides, &from.shape);
+    operands.push_output(to.start, &to.strides);
+    let plan = LoopPlan::new(&from.shape, operands, &[]);
     let (outer, len) = match plan.shape() {
         [] => (&[][..], 1),
         [outer @ .., len] => (outer, *len),
@@ -247,11 +251,19 @@ fn for_each_run(from: &RawView, to: &RawView, mut f: impl FnMut(Run)) {
 /// Every element of the run is readable as `S` and writable as `D`, at any alignment.
 unsafe fn convert_run<S: ToNumber, D: FromNumber>(run: Run) {
     // SAFETY: the caller vouches for the elements.
-    let one = |i: usize, from_step: isize, to_step: isize| unsafe {
-        let from = run.from.wrapping_offset(i as isize * from_step);
-        let to = run.to.wrapping_offset(i as isize * to_step);
-        let element = from.cast::<S>().read_unaligned();
-        to.cast::<D>().write_unaligned(element.to::<D>());
+    unsafe { copy_run(run, S::to::<D>) }
+}
+
+/// Writes what `f` makes of each element.
+///
+/// # Safety
+/// Every element of the run is readable as `S` and writable as `D`, at any alignment.
+unsafe fn copy_run<S: Copy, D>(run: Run, f: impl Fn(S) -> D) {
+    let one = |i: usize, from_step: isize, to_step: isize| {
+        let from = run.from.wrapping_offset(i as isize * from_step).cast::<S>();
+        let to = run.to.wrapping_offset(i as isize * to_step).cast::<D>();
+        // SAFETY: the caller vouches for the elements.
+        unsafe { to.write_unaligned(f(from.read_unaligned())) }
     };
     // The same loop with known steps, which the compiler can vectorize.
     let (from_size, to_size) = (size_of::<S>() as isize, size_of::<D>() as isize);
@@ -259,38 +271,6 @@ unsafe fn convert_run<S: ToNumber, D: FromNumber>(run: Run) {
         (0..run.len).for_each(|i| one(i, from_size, to_size));
     } else {
         (0..run.len).for_each(|i| one(i, run.from_step, run.to_step));
-    }
-}
-
-/// # Safety
-/// Every element of the run is readable and writable as plain bytes of `T`'s size.
-unsafe fn copy_run<T: Copy>(run: Run) {
-    for i in 0..run.len as isize {
-        // SAFETY: the caller vouches for the elements.
-        unsafe {
-            let from = run.from.wrapping_offset(i * run.from_step).cast::<T>();
-            let to = run.to.wrapping_offset(i * run.to_step).cast::<T>();
-            to.write_unaligned(from.read_unaligned());
-        }
-    }
-}
-
-/// Copies elements, turning the bytes of each part around.
-///
-/// # Safety
-/// Every element of the run is readable and writable for `size` bytes, which is at most 16.
-unsafe fn swap_run(run: Run, size: usize, part: usize) {
-    for i in 0..run.len as isize {
-        let mut bytes = [0u8; 16];
-        let from = run.from.wrapping_offset(i * run.from_step);
-        let to = run.to.wrapping_offset(i * run.to_step);
-        // SAFETY: the caller vouches for the element.
-        unsafe { std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), size) };
-        bytes[..size]
-            .chunks_exact_mut(part)
-            .for_each(<[u8]>::reverse);
-        // SAFETY: as above.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, size) };
     }
 }
 

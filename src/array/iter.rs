@@ -1,5 +1,6 @@
 //! The loop plan: which axes are iterated in which order, after merging those that can be.
 
+use super::broadcast::broadcast_strides;
 use super::layout::{Shape, element_count};
 use smallvec::SmallVec;
 use ufc_target::LaunchArgs;
@@ -10,27 +11,56 @@ const SHORT_INNER: usize = 32;
 /// How much longer that axis must be.
 const MUCH_LONGER: usize = 8;
 
-/// One operand of a loop: the address of its first element and its step in bytes along each axis of the loop's shape.
-#[derive(Clone, Copy, Debug)]
-pub struct LoopOperand<'a> {
-    /// Address of the first element.
-    pub start: *mut u8,
-    /// Step along each axis; 0 where the operand is repeated.
-    pub strides: &'a [isize],
-    /// Whether it is written; where the loop runs in memory order, outputs count double.
-    pub output: bool,
+/// The operands of a loop before it is planned, inputs first.
+#[derive(Clone, Debug, Default)]
+pub struct LoopOperands {
+    pointers: SmallVec<[*mut u8; 6]>,
+    /// Steps of each operand in turn, one per axis of the loop's shape.
+    strides: SmallVec<[isize; 8]>,
+    outputs: usize,
+}
+
+impl LoopOperands {
+    /// Adds an input: the address of its first element, and its shape and strides, which are broadcast to the loop's shape.
+    pub fn push_input(&mut self, start: *mut u8, shape: &[usize], strides: &[isize], to: &[usize]) {
+        assert_eq!(self.outputs, 0, "inputs come before outputs");
+        self.pointers.push(start);
+        if shape == to {
+            self.strides.extend_from_slice(strides);
+        } else {
+            let strides = broadcast_strides(shape, strides, to);
+            self.strides.extend_from_slice(&strides);
+        }
+    }
+
+    /// Adds an output, which has the loop's shape. Where the loop runs in memory order, outputs count double.
+    pub fn push_output(&mut self, start: *mut u8, strides: &[isize]) {
+        self.pointers.push(start);
+        self.strides.extend_from_slice(strides);
+        self.outputs += 1;
+    }
+
+    /// How many operands there are.
+    pub fn len(&self) -> usize {
+        self.pointers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pointers.is_empty()
+    }
 }
 
 /// A loop over strided operands with as few axes as possible, the innermost one last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LoopPlan {
     shape: Shape,
-    pointers: SmallVec<[*mut u8; 8]>,
+    pointers: SmallVec<[*mut u8; 6]>,
     /// Steps of each operand in turn, one per axis.
-    strides: SmallVec<[isize; 16]>,
-    bases: SmallVec<[i64; 4]>,
+    strides: SmallVec<[isize; 8]>,
+    bases: SmallVec<[i64; 2]>,
     /// Steps of each position in turn, one per axis.
-    steps: SmallVec<[i64; 8]>,
+    steps: SmallVec<[i64; 2]>,
 }
 
 /// An axis while the plan is made: its length and everything's step along it.
@@ -46,39 +76,75 @@ impl LoopPlan {
     ///
     /// # Panics
     /// If an operand has not one stride per axis, or a position asks for an axis that is not there.
-    pub fn new(
-        shape: &[usize],
-        operands: &[LoopOperand<'_>],
-        positions: &[Option<u8>],
-    ) -> LoopPlan {
-        let mut pointers: SmallVec<[*mut u8; 8]> = operands.iter().map(|o| o.start).collect();
-        let mut bases: SmallVec<[i64; 4]> = SmallVec::from_elem(0, positions.len());
-        for axis in positions.iter().copied().flatten() {
-            assert!(usize::from(axis) < shape.len(), "index axis out of range");
+    pub fn new(shape: &[usize], operands: LoopOperands, positions: &[Option<u8>]) -> LoopPlan {
+        assert_eq!(operands.strides.len(), operands.len() * shape.len());
+        let axis_exists = |axis: &Option<u8>| axis.is_none_or(|a| usize::from(a) < shape.len());
+        assert!(positions.iter().all(axis_exists), "no such axis");
+        let LoopOperands {
+            pointers,
+            strides,
+            outputs,
+        } = operands;
+        let mut plan = LoopPlan {
+            shape: SmallVec::new(),
+            pointers,
+            strides,
+            bases: SmallVec::from_elem(0, positions.len()),
+            steps: SmallVec::new(),
+        };
+        if shape.iter().all(|&len| len == 1) {
+            plan.strides.clear();
+        } else if shape.len() == 1 {
+            plan.shape.push(shape[0]);
+            plan.steps.resize(positions.len(), 1);
+            plan.flip_all();
+        } else {
+            plan.order_axes(shape, outputs, positions);
         }
-        let mut axes = long_axes(shape, operands, positions);
+        plan
+    }
+
+    /// Makes the axes of a shape of at least two into as few as possible.
+    fn order_axes(&mut self, shape: &[usize], outputs: usize, positions: &[Option<u8>]) {
+        let mut axes = long_axes(shape, &self.strides, self.pointers.len(), positions);
         if element_count(shape) != Some(0) {
             for axis in &mut axes {
-                flip(axis, &mut pointers, &mut bases);
+                let Axis {
+                    len,
+                    strides,
+                    steps,
+                } = axis;
+                flip(*len, strides, steps, &mut self.pointers, &mut self.bases);
             }
         }
         // Stable, so that axes no stride tells apart stay in C order.
-        axes.sort_by_cached_key(|axis| std::cmp::Reverse(reach(axis, operands)));
+        axes.sort_by_cached_key(|axis| std::cmp::Reverse(reach(axis, outputs)));
         let mut axes = coalesce(axes);
         lengthen_inner(&mut axes);
-        let ndim = axes.len();
-        let of_each =
-            |count: usize| (0..count).flat_map(move |item| (0..ndim).map(move |axis| (item, axis)));
-        LoopPlan {
-            shape: axes.iter().map(|axis| axis.len).collect(),
-            strides: of_each(operands.len())
-                .map(|(item, axis)| axes[axis].strides[item])
-                .collect(),
-            steps: of_each(positions.len())
-                .map(|(item, axis)| axes[axis].steps[item])
-                .collect(),
-            pointers,
-            bases,
+        let of_each = |count: usize| {
+            let ndim = axes.len();
+            (0..count).flat_map(move |item| (0..ndim).map(move |axis| (item, axis)))
+        };
+        self.strides = of_each(self.pointers.len())
+            .map(|(item, axis)| axes[axis].strides[item])
+            .collect();
+        self.steps = of_each(positions.len())
+            .map(|(item, axis)| axes[axis].steps[item])
+            .collect();
+        self.shape = axes.iter().map(|axis| axis.len).collect();
+    }
+
+    /// Runs the only axis forwards if it can be.
+    fn flip_all(&mut self) {
+        if self.shape[0] > 0 {
+            let (strides, steps) = (&mut self.strides, &mut self.steps);
+            flip(
+                self.shape[0],
+                strides,
+                steps,
+                &mut self.pointers,
+                &mut self.bases,
+            );
         }
     }
 
@@ -110,10 +176,14 @@ impl LoopPlan {
 
     /// Hands the plan out in the form that executables take.
     pub fn with_args<R>(&self, f: impl FnOnce(&LaunchArgs<'_>) -> R) -> R {
-        let strides: SmallVec<[&[isize]; 8]> =
-            (0..self.pointers.len()).map(|i| self.strides(i)).collect();
-        let indices: SmallVec<[(i64, &[i64]); 4]> =
-            (0..self.bases.len()).map(|i| self.position(i)).collect();
+        let mut strides: SmallVec<[&[isize]; 6]> = SmallVec::new();
+        for operand in 0..self.pointers.len() {
+            strides.push(self.strides(operand));
+        }
+        let mut indices: SmallVec<[(i64, &[i64]); 2]> = SmallVec::new();
+        for position in 0..self.bases.len() {
+            indices.push(self.position(position));
+        }
         f(&LaunchArgs {
             shape: &self.shape,
             pointers: &self.pointers,
@@ -126,7 +196,8 @@ impl LoopPlan {
 /// The axes that have more than one element (or none), with everything's steps.
 fn long_axes(
     shape: &[usize],
-    operands: &[LoopOperand<'_>],
+    strides: &[isize],
+    operands: usize,
     positions: &[Option<u8>],
 ) -> SmallVec<[Axis; 4]> {
     let mut axes = SmallVec::new();
@@ -137,9 +208,10 @@ fn long_axes(
                 None => elements_inside,
                 Some(axis) => i64::from(usize::from(*axis) == number),
             };
+            let stride_of = |operand: usize| strides[operand * shape.len() + number];
             axes.push(Axis {
                 len,
-                strides: operands.iter().map(|o| o.strides[number]).collect(),
+                strides: (0..operands).map(stride_of).collect(),
                 steps: positions.iter().map(step_of).collect(),
             });
         }
@@ -150,25 +222,32 @@ fn long_axes(
 }
 
 /// Runs an axis backwards if that makes every step along it forwards.
-fn flip(axis: &mut Axis, pointers: &mut [*mut u8], bases: &mut [i64]) {
-    if axis.strides.iter().any(|&s| s > 0) || axis.strides.iter().all(|&s| s == 0) {
+fn flip(
+    len: usize,
+    strides: &mut [isize],
+    steps: &mut [i64],
+    pointers: &mut [*mut u8],
+    bases: &mut [i64],
+) {
+    if strides.iter().any(|&s| s > 0) || strides.iter().all(|&s| s == 0) {
         return;
     }
-    let last = axis.len - 1;
-    for (pointer, stride) in pointers.iter_mut().zip(&mut axis.strides) {
+    let last = len - 1;
+    for (pointer, stride) in pointers.iter_mut().zip(strides) {
         *pointer = pointer.wrapping_offset(last as isize * *stride);
         *stride = -*stride;
     }
-    for (base, step) in bases.iter_mut().zip(&mut axis.steps) {
+    for (base, step) in bases.iter_mut().zip(steps) {
         *base += last as i64 * *step;
         *step = -*step;
     }
 }
 
 /// How far a step along an axis reaches in memory, over all operands: the axis with the largest is outermost.
-fn reach(axis: &Axis, operands: &[LoopOperand<'_>]) -> u128 {
-    let each = axis.strides.iter().zip(operands);
-    each.map(|(stride, operand)| (stride.unsigned_abs() as u128) << u32::from(operand.output))
+fn reach(axis: &Axis, outputs: usize) -> u128 {
+    let inputs = axis.strides.len() - outputs;
+    let each = axis.strides.iter().enumerate();
+    each.map(|(i, stride)| (stride.unsigned_abs() as u128) << u32::from(i >= inputs))
         .sum()
 }
 
@@ -221,16 +300,13 @@ mod tests {
 
     fn plan(shape: &[usize], strides: &[&[isize]], positions: &[Option<u8>]) -> LoopPlan {
         let base = std::ptr::without_provenance_mut(1 << 40);
-        let operands: Vec<LoopOperand<'_>> = strides
-            .iter()
-            .enumerate()
-            .map(|(i, strides)| LoopOperand {
-                start: base,
-                strides,
-                output: i + 1 == strides.len(),
-            })
-            .collect();
-        LoopPlan::new(shape, &operands, positions)
+        let mut operands = LoopOperands::default();
+        let (output, inputs) = strides.split_last().unwrap();
+        for strides in inputs {
+            operands.push_input(base, shape, strides, shape);
+        }
+        operands.push_output(base, output);
+        LoopPlan::new(shape, operands, positions)
     }
 
     /// Every element's addresses and positions as a loop over the plan's own shape meets them.

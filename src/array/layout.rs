@@ -151,17 +151,7 @@ pub enum Overlap {
 /// How two operands, both broadcast to `shape`, lie to each other. Judged by bounds, so interleaved
 /// operands that share no byte count as `Partial`.
 pub fn overlap(shape: &[usize], a: Place<'_>, b: Place<'_>) -> Overlap {
-    let range = |place: Place<'_>| {
-        let (low, high) = extent(shape, place.strides, place.size)?;
-        Some((
-            place.address.checked_add_signed(low)?,
-            place.address.checked_add_signed(high)?,
-        ))
-    };
-    let (Some(ra), Some(rb)) = (range(a), range(b)) else {
-        return Overlap::Partial;
-    };
-    if ra.1 <= rb.0 || rb.1 <= ra.0 {
+    if are_disjoint((shape, a), (shape, b)) {
         return Overlap::Disjoint;
     }
     let same_steps = shape
@@ -176,6 +166,19 @@ pub fn overlap(shape: &[usize], a: Place<'_>, b: Place<'_>) -> Overlap {
         Overlap::Same
     } else {
         Overlap::Partial
+    }
+}
+
+/// Whether two operands, each with its own shape, certainly share no byte.
+pub fn are_disjoint(a: (&[usize], Place<'_>), b: (&[usize], Place<'_>)) -> bool {
+    let range = |(shape, place): (&[usize], Place<'_>)| {
+        let (low, high) = extent(shape, place.strides, place.size)?;
+        let end = |reach| place.address.checked_add_signed(reach);
+        Some((end(low)?, end(high)?))
+    };
+    match (range(a), range(b)) {
+        (Some(a), Some(b)) => a.1 <= b.0 || b.1 <= a.0,
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ use super::element::Element;
 use super::view::{View, ViewMut};
 use half::{bf16, f16};
 use num_complex::Complex;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::fmt;
 use ufc_ir::{Const, DType};
 
@@ -160,7 +160,7 @@ scalar_operands!(bool i8 i16 i32 i64 u8 u16 u32 u64 f16 bf16 f32 f64 Complex<f32
 
 impl<'a, T: ToOperand<'a>> Inputs<'a> for T {
     fn to_operands(self) -> SmallVec<[Operand<'a>; 4]> {
-        SmallVec::from_iter([self.to_operand()])
+        smallvec![self.to_operand()]
     }
 }
 
@@ -170,7 +170,7 @@ macro_rules! tuple_inputs {
             #[expect(non_snake_case, reason = "each field is called as its type parameter")]
             fn to_operands(self) -> SmallVec<[Operand<'a>; 4]> {
                 let ($($T,)*) = self;
-                SmallVec::from_iter([$($T.to_operand()),*])
+                smallvec![$($T.to_operand()),*]
             }
         }
     };
@@ -290,7 +290,7 @@ impl<'a, T: Element, const N: usize> ToOutput<'a> for &'a mut [T; N] {
 
 impl<'a, T: ToOutput<'a>> Outputs<'a> for T {
     fn to_outputs(self) -> SmallVec<[Output<'a>; 2]> {
-        SmallVec::from_iter([self.to_output()])
+        smallvec![self.to_output()]
     }
 }
 
@@ -318,7 +318,7 @@ macro_rules! tuple_outputs {
             #[expect(non_snake_case, reason = "each field is called as its type parameter")]
             fn to_outputs(self) -> SmallVec<[Output<'a>; 2]> {
                 let ($($T,)*) = self;
-                SmallVec::from_iter([$($T.to_output()),*])
+                smallvec![$($T.to_output()),*]
             }
         }
     };

@@ -92,6 +92,10 @@ impl RawView {
         })
     }
 
+    pub(crate) fn is_byte_swapped(&self) -> bool {
+        self.byte_swapped && self.dtype.part().size() > 1
+    }
+
     /// Contiguous elements that take up a buffer exactly.
     fn filling(start: *mut u8, buffer: &Buffer, dtype: DType, shape: &[usize]) -> RawView {
         let count = element_count(shape);
@@ -138,9 +142,8 @@ impl RawView {
                 want: T::DTYPE,
             });
         }
-        let swapped = self.byte_swapped && self.dtype.part().size() > 1;
         let in_order = is_c_contiguous(&self.shape, &self.strides, self.dtype.size());
-        if swapped || !in_order || !self.start.cast::<T>().is_aligned() {
+        if self.is_byte_swapped() || !in_order || !self.start.cast::<T>().is_aligned() {
             return Err(ArrayError::NotASlice);
         }
         Ok(element_count(&self.shape).unwrap_or(0))
@@ -328,7 +331,7 @@ macro_rules! common_methods {
 
             /// Whether the bytes of each element are in the other order than this machine's.
             pub fn is_byte_swapped(&self) -> bool {
-                self.raw.byte_swapped && self.raw.dtype.part().size() > 1
+                self.raw.is_byte_swapped()
             }
 
             /// Whether the elements lie one after the other in C order.
@@ -589,6 +592,11 @@ impl<'a> ViewMut<'a> {
         raw.check_bools()?;
         raw.byte_swapped = byte_swapped;
         raw.unshared()
+    }
+
+    /// Gives the elements another shape, as [`ViewMut::reshape`] does.
+    pub(super) fn set_shape(&mut self, shape: &[usize]) -> Result<(), ArrayError> {
+        self.raw.reshape(shape)
     }
 
     /// The same elements, borrowed from this view.
