@@ -10,7 +10,7 @@ fn every_code_has_a_page() {
         assert!(list.contains(code.name()));
         let page = ufc(&["explain", code.name()]).ok();
         assert!(page.contains(code.name()), "{page}");
-        assert!(page.lines().count() > 3, "{page}");
+        assert!(page.lines().count() >= 3, "{page}");
     }
     assert_eq!(
         ufc(&["explain", "ufc0203"]).ok(),

@@ -261,9 +261,18 @@ fn cells(row: &Row, base: f64) -> Vec<String> {
         format!("{:.1} %", row.times.spread() * 100.0),
         rate(row.n as f64 / median),
         bytes(row.traffic as f64 / median),
-        format!("{:.2}", base / median),
+        ratio(base / median),
         verified,
     ]
+}
+
+/// Three digits that matter, more or less.
+fn ratio(ratio: f64) -> String {
+    match ratio {
+        r if r >= 0.1 => format!("{r:.2}"),
+        r if r >= 0.001 => format!("{r:.4}"),
+        r => format!("{r:.1e}"),
+    }
 }
 
 fn to_json(row: &Row) -> Json {
