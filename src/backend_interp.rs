@@ -12,7 +12,7 @@ use ufc_target::{
 
 /// The interpreter.
 #[derive(Clone, Copy, Debug)]
-pub struct InterpBackend;
+pub(crate) struct InterpBackend;
 
 impl Backend for InterpBackend {
     fn name(&self) -> &'static str {
