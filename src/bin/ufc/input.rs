@@ -197,10 +197,10 @@ fn parse_number(text: &str) -> Option<Weak> {
 /// `1+2`, `-1.5e3-2`, `2`: what stands before the `i` of a complex number.
 fn parse_complex(text: &str) -> Option<Weak> {
     // The sign between the parts is the last one that does not belong to an exponent.
+    let is_exponent = |at: usize| text[..at].ends_with(['e', 'E']);
     let split = text
         .char_indices()
-        .filter(|(at, c)| matches!(c, '+' | '-') && *at > 0 && !text[..*at].ends_with(['e', 'E']))
-        .last();
+        .rfind(|(at, c)| matches!(c, '+' | '-') && *at > 0 && !is_exponent(*at));
     let (re, im) = match split {
         Some((at, _)) => (
             Number::parse(text[..at].trim())?.to_f64(),
