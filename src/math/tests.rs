@@ -167,77 +167,80 @@ fn call(f: MathFn, inputs: &[Const]) -> Const {
     run_one(&func, inputs).expect("a run")[0]
 }
 
+/// A function of two integers, and what Rust says about it, signed and unsigned.
+type Row = (MathFn, fn(i8, i8) -> i128, fn(u8, u8) -> i128);
+
+const BYTE_ROWS: &[Row] = &[
+    (
+        MathFn::SaturatingAdd,
+        |a, b| a.saturating_add(b).into(),
+        |a, b| a.saturating_add(b).into(),
+    ),
+    (
+        MathFn::SaturatingSub,
+        |a, b| a.saturating_sub(b).into(),
+        |a, b| a.saturating_sub(b).into(),
+    ),
+    (
+        MathFn::AbsDiff,
+        |a, b| a.abs_diff(b).into(),
+        |a, b| a.abs_diff(b).into(),
+    ),
+    (
+        MathFn::DivEuclid,
+        |a, b| {
+            if b == 0 {
+                0
+            } else {
+                a.wrapping_div_euclid(b).into()
+            }
+        },
+        |a, b| a.checked_div(b).unwrap_or(0).into(),
+    ),
+    (
+        MathFn::RemEuclid,
+        |a, b| {
+            if b == 0 {
+                0
+            } else {
+                a.wrapping_rem_euclid(b).into()
+            }
+        },
+        |a, b| a.checked_rem(b).unwrap_or(0).into(),
+    ),
+    (
+        MathFn::FloorDiv,
+        |a, b| {
+            if b == 0 {
+                0
+            } else {
+                ((f64::from(a) / f64::from(b)).floor() as i64 as i8).into()
+            }
+        },
+        |a, b| a.checked_div(b).unwrap_or(0).into(),
+    ),
+    (
+        MathFn::FloorMod,
+        |a, b| {
+            if b == 0 {
+                0
+            } else {
+                (i32::from(a).rem_euclid(i32::from(b))
+                    + if b < 0 && i32::from(a) % i32::from(b) != 0 {
+                        i32::from(b)
+                    } else {
+                        0
+                    })
+                .into()
+            }
+        },
+        |a, b| a.checked_rem(b).unwrap_or(0).into(),
+    ),
+];
+
 #[test]
 fn integer_functions_agree_with_rust_on_every_pair_of_bytes() {
-    type Row = (MathFn, fn(i8, i8) -> i128, fn(u8, u8) -> i128);
-    let rows: &[Row] = &[
-        (
-            MathFn::SaturatingAdd,
-            |a, b| a.saturating_add(b).into(),
-            |a, b| a.saturating_add(b).into(),
-        ),
-        (
-            MathFn::SaturatingSub,
-            |a, b| a.saturating_sub(b).into(),
-            |a, b| a.saturating_sub(b).into(),
-        ),
-        (
-            MathFn::AbsDiff,
-            |a, b| a.abs_diff(b).into(),
-            |a, b| a.abs_diff(b).into(),
-        ),
-        (
-            MathFn::DivEuclid,
-            |a, b| {
-                if b == 0 {
-                    0
-                } else {
-                    a.wrapping_div_euclid(b).into()
-                }
-            },
-            |a, b| a.checked_div(b).unwrap_or(0).into(),
-        ),
-        (
-            MathFn::RemEuclid,
-            |a, b| {
-                if b == 0 {
-                    0
-                } else {
-                    a.wrapping_rem_euclid(b).into()
-                }
-            },
-            |a, b| a.checked_rem(b).unwrap_or(0).into(),
-        ),
-        (
-            MathFn::FloorDiv,
-            |a, b| {
-                if b == 0 {
-                    0
-                } else {
-                    ((f64::from(a) / f64::from(b)).floor() as i64 as i8).into()
-                }
-            },
-            |a, b| a.checked_div(b).unwrap_or(0).into(),
-        ),
-        (
-            MathFn::FloorMod,
-            |a, b| {
-                if b == 0 {
-                    0
-                } else {
-                    (i32::from(a).rem_euclid(i32::from(b))
-                        + if b < 0 && i32::from(a) % i32::from(b) != 0 {
-                            i32::from(b)
-                        } else {
-                            0
-                        })
-                    .into()
-                }
-            },
-            |a, b| a.checked_rem(b).unwrap_or(0).into(),
-        ),
-    ];
-    for &(f, signed, unsigned) in rows {
+    for &(f, signed, unsigned) in BYTE_ROWS {
         let signed_func = expand_math(kernel(AnyOp::Math(f), &[DType::I8; 2], DType::I8)).unwrap();
         let unsigned_func =
             expand_math(kernel(AnyOp::Math(f), &[DType::U8; 2], DType::U8)).unwrap();
