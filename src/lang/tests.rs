@@ -3,6 +3,7 @@
 mod control;
 mod limits;
 mod pages;
+mod random;
 mod values;
 
 use crate::{Diagnostic, check};

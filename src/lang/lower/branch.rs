@@ -382,6 +382,26 @@ impl Lowering<'_> {
         result
     }
 
+    fn if_inst(
+        &mut self,
+        cond: Cond,
+        arms: [&Arm; 2],
+        values: [Vec<Value>; 2],
+        dtypes: &[DType],
+    ) -> Vec<Value> {
+        let cond = self.cond_value(cond);
+        let [then_region, else_region] = arms.map(|arm| arm.region);
+        for (arm, values) in arms.into_iter().zip(values) {
+            self.func.regions[arm.region].end = Terminator::Yield(values);
+        }
+        let kind = InstKind::If {
+            then_region,
+            else_region,
+        };
+        let inst = self.builder().inst(kind, vec![cond], dtypes);
+        self.func.insts[inst].results.clone()
+    }
+
     /// Makes the `if`. Values that are the same in both arms, or not looked at in one of them, share their results.
     fn finish_if(&mut self, cond: Cond, arms: [&Arm; 2], yields: Yields) -> Vec<Value> {
         let (mut then_values, mut else_values, mut dtypes) = (Vec::new(), Vec::new(), Vec::new());
@@ -420,19 +440,12 @@ impl Lowering<'_> {
             };
             places.push(place);
         }
-        let cond = self.cond_value(cond);
-        let [then_region, else_region] = arms.map(|arm| arm.region);
-        self.func.regions[then_region].end = Terminator::Yield(then_values);
-        self.func.regions[else_region].end = Terminator::Yield(else_values);
-        let inst = self.builder().inst(
-            InstKind::If {
-                then_region,
-                else_region,
-            },
-            vec![cond],
-            &dtypes,
-        );
-        let results = self.func.insts[inst].results.clone();
+        let results = if dtypes.is_empty() {
+            // Nothing of what is inside is asked for.
+            Vec::new()
+        } else {
+            self.if_inst(cond, arms, [then_values, else_values], &dtypes)
+        };
         places
             .into_iter()
             .map(|place| match place {

@@ -90,11 +90,21 @@ impl Lowering<'_> {
             Cond::Known(known) => return Cond::Known(!known),
             Cond::Value(value) => value,
         };
+        if let Some((region, known)) = self.inverses.get(&value)
+            && region.is_none_or(|region| region == self.region)
+        {
+            return self.cond(*known);
+        }
+        let negated = self.negated(value);
+        // What a value was made from can be used wherever the value can; the other way only in this region.
+        self.inverses.insert(negated, (None, value));
+        self.inverses.insert(value, (Some(self.region), negated));
+        self.cond(negated)
+    }
+
+    fn negated(&mut self, value: Value) -> Value {
         if let Some((op, args)) = self.func.defining_op(value) {
             let args = args.to_vec();
-            if op == Op::Not {
-                return self.cond(args[0]);
-            }
             // Floats compare otherwise when one is not a number.
             let exact = args.first().is_some_and(|a| self.func.dtype(*a).is_int());
             let opposite = match op {
@@ -107,12 +117,10 @@ impl Lowering<'_> {
                 _ => None,
             };
             if let Some(opposite) = opposite {
-                let value = self.op(opposite, &args);
-                return self.cond(value);
+                return self.op(opposite, &args);
             }
         }
-        let value = self.op(Op::Not, &[value]);
-        self.cond(value)
+        self.op(Op::Not, &[value])
     }
 
     pub(super) fn and(&mut self, a: Cond, b: Cond) -> Cond {

@@ -84,6 +84,8 @@ pub(super) struct Lowering<'a> {
     /// Every change of a variable: its place and old value, so that branches can be undone and compared.
     log: Vec<(usize, LocalId, Option<Vec<Value>>)>,
     depth: u32,
+    /// Conditions and their opposites, with the region in which the opposite may be used unless it is older.
+    inverses: HashMap<Value, (Option<Region>, Value)>,
     /// Loops whose bodies are being lowered, by function and number.
     open: HashMap<(u32, crate::hir::LoopId), loops::OpenLoop>,
     /// How many loops are around the current place, those of calling functions included.
@@ -117,6 +119,7 @@ impl<'a> Lowering<'a> {
             frame_count: 0,
             log: Vec::new(),
             depth: 0,
+            inverses: HashMap::new(),
             open: HashMap::new(),
             open_loops: 0,
             stopped: false,

@@ -496,6 +496,7 @@ impl Parser<'_, '_, '_> {
             }
             if !self.is(TokenKind::If) {
                 otherwise = Some(self.block());
+                break;
             }
         }
         let span = start.to(self.previous_span());
