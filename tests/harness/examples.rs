@@ -108,14 +108,15 @@ fn agree(path: &Path) -> Outcome {
         kernel
             .check_spmd(&CoreOnly, &inputs, &meaning)
             .map_err(|error| located(error.to_string()))?;
-        for compiled in kernel
+        let loops = kernel
             .loops(choice.backend)
-            .map_err(|error| located(error.to_string()))?
-        {
-            kernel
-                .check_loop(&compiled, &inputs, &meaning)
-                .map_err(|error| located(error.to_string()))?;
+            .map_err(|error| located(error.to_string()))?;
+        for compiled in &loops {
+            let checked = kernel.check_loop(compiled, &inputs, &meaning);
+            checked.map_err(|error| located(error.to_string()))?;
         }
+        let long = kernel.check_long_broadcasts(&loops[0], &inputs);
+        long.map_err(|error| located(error.to_string()))?;
     }
     Ok(())
 }

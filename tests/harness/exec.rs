@@ -258,6 +258,35 @@ impl Kernel {
         Ok(())
     }
 
+    /// So many long launches with one input broadcast that a back end may make code of its own for them.
+    pub(crate) fn check_long_broadcasts(
+        &self,
+        compiled: &Loop,
+        inputs: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        const ELEMENTS: usize = 1 << 17;
+        const LAUNCHES: usize = 24;
+        for one in 0..inputs.len() {
+            let mut columns = inputs.to_vec();
+            let n = columns[one].len();
+            columns[one] = vec![columns[one][0]; n];
+            let expected = self.meaning(&columns, &[n]);
+            let expected = expected.map_err(|error| Mismatch::new("interp", error))?;
+            let tile = |columns: &[Vec<Const>]| -> Columns {
+                let long = |c: &Vec<Const>| c.iter().copied().cycle().take(ELEMENTS).collect();
+                columns.iter().map(long).collect()
+            };
+            let mut placements = vec![Placement::CONTIGUOUS; inputs.len() + expected.len()];
+            placements[one] = Placement::BROADCAST;
+            let (long, expected) = (tile(&columns), tile(&expected));
+            let form = format!("{}, launched often, input {one} broadcast", compiled.form);
+            let found = compiled.launch_often(&long, &[ELEMENTS], &placements, LAUNCHES);
+            let found = found.map_err(|error| Mismatch::new(&form, error))?;
+            compare(&form, &long, &expected, &found)?;
+        }
+        Ok(())
+    }
+
     /// Two loop dims.
     fn check_rows(
         &self,
@@ -321,12 +350,23 @@ impl Loop {
     }
 
     /// Launches once; it is an error if a byte is changed that belongs to no output element.
-    #[expect(unsafe_code, reason = "launching takes raw memory")]
     pub(crate) fn launch(
         &self,
         inputs: &[Vec<Const>],
         shape: &[usize],
         placements: &[Placement],
+    ) -> Result<Columns, String> {
+        self.launch_often(inputs, shape, placements, 1)
+    }
+
+    /// Launches so many times on the same operands.
+    #[expect(unsafe_code, reason = "launching takes raw memory")]
+    fn launch_often(
+        &self,
+        inputs: &[Vec<Const>],
+        shape: &[usize],
+        placements: &[Placement],
+        times: usize,
     ) -> Result<Columns, String> {
         let dtypes = inputs
             .iter()
@@ -361,9 +401,11 @@ impl Loop {
             strides: &strides,
             indices: &indices,
         };
-        // SAFETY: every operand has memory of its own for this shape and these strides, which outlives the call.
-        let report = unsafe { self.executable.launch(&args, &LaunchControl::default()) };
-        report.map_err(|error| error.to_string())?;
+        for _ in 0..times {
+            // SAFETY: every operand has memory of its own for this shape and these strides, which outlives the call.
+            let report = unsafe { self.executable.launch(&args, &LaunchControl::default()) };
+            report.map_err(|error| error.to_string())?;
+        }
         let (read, written) = operands.split_at(inputs.len());
         if read
             .iter()

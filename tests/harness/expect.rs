@@ -9,7 +9,7 @@ use super::{Case, Outcome};
 const MARK: &str = "; expect";
 
 /// Whether expectations are to be rewritten: `UFC_BLESS=1`.
-fn blessing() -> bool {
+pub(crate) fn blessing() -> bool {
     std::env::var_os("UFC_BLESS").is_some_and(|value| value == "1")
 }
 

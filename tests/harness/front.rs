@@ -3,35 +3,32 @@
 use ufc::{DType, Module};
 use ufc_ir::text;
 use ufc_lang::diag::{Diagnostic, Sink};
+use ufc_lang::dump;
 
 use super::annotate::{self, Finding, line_of};
 use super::{Case, Outcome, expect};
 
-/// Compares the tokens, one a line, and the findings with the file `.tokens` beside the case.
+/// Compares the tokens and the findings with the file `.tokens` beside the case.
 pub(crate) fn lex(case: &Case) -> Outcome {
     let mut sink = Sink::default();
     let tokens = ufc_lang::lexer::lex(&case.text, &mut sink);
-    let mut lines: Vec<String> = tokens
-        .iter()
-        .map(|token| format!("{} {:?} {:?}", token.span, token.kind, token.text))
-        .collect();
-    lines.extend(sink.into_sorted().iter().map(located));
-    expect::file(&expect::beside(case, "tokens"), &lines.join("\n"))
+    let text = dump::tokens(&tokens) + &located(&sink.into_sorted());
+    expect::file(&expect::beside(case, "tokens"), &text)
 }
 
 /// Compares the syntax tree and the findings with the file `.ast` beside the case.
 pub(crate) fn parse(case: &Case) -> Outcome {
     let (tree, diagnostics) = ufc_lang::parse(&case.text);
-    let mut text = ufc_lang::dump::tree(&tree);
-    for diagnostic in &diagnostics {
-        text.push_str(&located(diagnostic));
-        text.push('\n');
-    }
-    expect::file(&expect::beside(case, "ast"), &text)
+    expect::file(
+        &expect::beside(case, "ast"),
+        &(dump::tree(&tree) + &located(&diagnostics)),
+    )
 }
 
-fn located(diagnostic: &Diagnostic) -> String {
-    format!("{} {diagnostic}", diagnostic.primary.span)
+/// One finding a line, each with its place.
+fn located(diagnostics: &[Diagnostic]) -> String {
+    let line = |d: &Diagnostic| format!("{} {d}\n", d.primary.span);
+    diagnostics.iter().map(line).collect()
 }
 
 /// Compares what the front end has to say with the comments `//~ CODE: text` on the lines that it is about.

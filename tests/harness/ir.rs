@@ -1,7 +1,7 @@
 //! Kinds of tests that need the IR alone: the verifier's findings and single passes.
 
 use ufc_ir::passes::{
-    self, carry, counter, cse, dce, fold, if_convert, licm, merge, simplify, sink,
+    self, carry, counter, cse, dce, fold, if_convert, licm, merge, simplify, sink, unroll,
 };
 use ufc_ir::verify::{Place, Violation};
 use ufc_ir::{Func, text};

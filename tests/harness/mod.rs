@@ -11,6 +11,7 @@ mod front;
 mod ir;
 pub(crate) mod memory;
 mod run;
+mod self_test;
 mod target;
 pub(crate) mod values;
 
@@ -110,6 +111,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             }
         }
     }
+    trials.push(Trial::test("every_file_is_tested", every_file_is_tested));
+    trials.extend(self_test::trials());
     trials.extend(examples::trials());
     trials.extend(run::skipped(&files(&root.join("run"))));
     trials
@@ -124,6 +127,30 @@ fn trial(kind: &'static Kind, root: &Path, path: PathBuf) -> Trial {
         let text = read(&path)?;
         (kind.test)(&Case { path, within, text })
     })
+}
+
+/// A file that no kind takes, and that is not beside one, would never be looked at.
+fn every_file_is_tested() -> Outcome {
+    let root = root().join("tests/filetests");
+    let mut stray = Vec::new();
+    for path in files(&root) {
+        let name = slashed(path.strip_prefix(&root).expect("found below it"));
+        let kind = KINDS
+            .iter()
+            .find(|kind| name.starts_with(&format!("{}/", kind.folder)));
+        let is_used = kind.is_some_and(|kind| {
+            kind.extensions
+                .iter()
+                .any(|extension| path.with_extension(extension).exists())
+        });
+        if !is_used {
+            stray.push(name);
+        }
+    }
+    if stray.is_empty() {
+        return Ok(());
+    }
+    Err(format!("files that no test uses: {}", stray.join(", ")).into())
 }
 
 /// The repository's root.

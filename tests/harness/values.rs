@@ -170,13 +170,13 @@ pub(crate) fn ulps(a: Const, b: Const) -> Option<u64> {
     }
 }
 
-/// Position of a float in the order of all floats of its dtype; both zeros are at 0.
+/// Position of a float in the order of all floats of its dtype; -0 is one before +0.
 fn place(value: Const) -> i128 {
     let sign = 1u128 << (value.dtype().bits() - 1);
     let magnitude = (value.bits() & !sign) as i128;
     if value.bits() & sign == 0 {
         magnitude
     } else {
-        -magnitude
+        -magnitude - 1
     }
 }

@@ -1,0 +1,37 @@
+#![no_main]
+//! Random functions give the same bits interpreted, optimized, in SPMD form and compiled for the CPU.
+
+use libfuzzer_sys::fuzz_target;
+use ufc::{Target, dispatch};
+use ufc_ir::ops::MathFn;
+use ufc_ir::testing::{Config, random_func, random_inputs};
+
+mod harness {
+    #[path = "../../../tests/harness/exec.rs"]
+    pub(crate) mod exec;
+    #[path = "../../../tests/harness/memory.rs"]
+    pub(crate) mod memory;
+    #[path = "../../../tests/harness/values.rs"]
+    pub(crate) mod values;
+}
+
+use harness::exec::Kernel;
+
+/// Elements of every operand.
+const ELEMENTS: usize = 40;
+
+fuzz_target!(|input: (u64, u8, bool)| {
+    let (seed, size, with_math) = input;
+    let math = if with_math { MathFn::ALL.to_vec() } else { Vec::new() };
+    let config = Config { size: usize::from(size), math, ..Config::default() };
+    let func = random_func(seed, &config);
+    let inputs = random_inputs(seed, &func, ELEMENTS);
+    let kernel = Kernel::new(func).expect("every function can be expanded");
+    let Ok(expected) = kernel.meaning(&inputs, &[ELEMENTS]) else { return };
+    let cpu = dispatch::choose(&Target::CPU).expect("this machine has a processor").backend;
+    kernel.check_optimized(&inputs, &expected).unwrap();
+    kernel.check_spmd(cpu.legality(), &inputs, &expected).unwrap();
+    for compiled in kernel.loops(cpu).unwrap() {
+        kernel.check_loop(&compiled, &inputs, &expected).unwrap();
+    }
+});
