@@ -1,5 +1,6 @@
 //! Diagnostics as a person reads them in a terminal, and as a program reads them in JSON.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
@@ -33,10 +34,28 @@ pub fn text(name: &str, source: &str, diagnostics: &[Diagnostic], color: bool) -
         if i > 0 {
             out.push('\n');
         }
-        out.push_str(&renderer.render(&source.groups(diagnostic)));
+        out.push_str(&without_empty_origins(
+            renderer.render(&source.groups(diagnostic)),
+        ));
         out.push('\n');
     }
     out
+}
+
+/// Drops the lines that the renderer writes for an excerpt whose place stands just above it already.
+fn without_empty_origins(text: String) -> String {
+    let lines = text
+        .split('\n')
+        .filter(|line| unstyled(line).trim() != ":::");
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A line without its escape sequences, which all end with an `m`.
+fn unstyled(line: &str) -> String {
+    let mut parts = line.split('\x1b');
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
+    std::iter::once(first).chain(rest).collect()
 }
 
 /// Diagnostics as JSON: an array of objects with the keys `code`, `severity`, `message`, `file`, `labels`, `note`,
@@ -100,6 +119,19 @@ impl<'a> Source<'a> {
         (end - start <= MAX_EXCERPT).then_some(start..end)
     }
 
+    /// A part of the text, with the carriage returns of line breaks as blanks so that they do not show.
+    fn excerpt(&self, range: Range<usize>) -> Cow<'a, str> {
+        let text = &self.text[range];
+        if !text.contains('\r') {
+            return Cow::Borrowed(text);
+        }
+        let text = text.replace("\r\n", " \n");
+        Cow::Owned(match text.strip_suffix('\r') {
+            Some(rest) => format!("{rest} "),
+            None => text,
+        })
+    }
+
     fn groups(&self, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
@@ -135,7 +167,7 @@ impl<'a> Source<'a> {
             return vec![group];
         };
         let line = self.line(shown.start) + 1;
-        let snippet = Snippet::source(&self.text[shown])
+        let snippet = Snippet::source(self.excerpt(shown))
             .path(self.name.to_string())
             .line_start(line)
             .patch(Patch::new(at, &fix.replacement));
@@ -155,7 +187,7 @@ impl<'a> Source<'a> {
             let annotation = kind.span(at.start - shown.start..at.end - shown.start);
             annotation.label(&label.text)
         });
-        Snippet::source(&self.text[shown.clone()])
+        Snippet::source(self.excerpt(shown.clone()))
             .path(self.name.to_string())
             .line_start(self.line(shown.start) + 1)
             .annotations(annotations.collect::<Vec<_>>())
@@ -175,7 +207,7 @@ impl<'a> Source<'a> {
         let (number, column) = self.position(at.start);
         let origin = Origin::path(self.name.to_string());
         let annotation = kind.span(at.start - start..last - start).label(&label.text);
-        let snippet = Snippet::source(&text[start..end]).line_start(number);
+        let snippet = Snippet::source(self.excerpt(start..end)).line_start(number);
         group
             .element(origin.line(number).char_column(column))
             .element(snippet.annotation(annotation))
@@ -269,6 +301,18 @@ help: convert `n`
         assert!(shown.len() < 2000, "{shown}");
         assert!(shown.contains("a.ufk:1:100002"), "{shown}");
         assert!(shown.contains("^ u32"), "{shown}");
+        assert!(shown.lines().all(|line| line.trim() != ":::"), "{shown}");
+        let colored = text("a.ufk", &source, &[mixed(&source)], true);
+        let unstyled: Vec<String> = colored.lines().map(unstyled).collect();
+        assert_eq!(unstyled, shown.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn windows_line_breaks_do_not_show() {
+        let source = "top\r\nx + n\r\nend\r\n";
+        let shown = text("a.ufk", source, &[mixed(source)], false);
+        assert!(shown.contains("2 | x + n as f32 \n"), "{shown:?}");
+        assert!(!shown.contains(['\r', '␍']), "{shown:?}");
     }
 
     #[test]

@@ -205,6 +205,12 @@ fn show(screen: Screen, report: &Report) -> Result<(), Failure> {
         screen.explain_hint(&report.diagnostics);
         return Ok(());
     }
+    if report.kernels == 0 {
+        screen.warn(format_args!(
+            "{} has no kernel: mark a function with `pub`",
+            report.name
+        ));
+    }
     let plural = |n: usize, what: &str| match n {
         1 => format!("1 {what}"),
         _ => format!("{n} {what}s"),
