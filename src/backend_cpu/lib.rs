@@ -6,6 +6,8 @@
 
 mod call;
 mod clif;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod native;
 #[cfg(test)]
 mod tests;
 mod vplan;
@@ -46,6 +48,11 @@ impl Backend for CpuBackend {
         if !isa.has_fma {
             notes.push("no fused multiply-add: mul_add is exact but slow".to_string());
         }
+        let own = native_names();
+        if !own.is_empty() {
+            let own = own.join(", ");
+            notes.push(format!("code of our own, by the device's name: {own}"));
+        }
         Ok(vec![Device {
             name: (*name).to_string(),
             description: processor_name(),
@@ -78,6 +85,12 @@ impl Backend for CpuBackend {
         options: &CompileOptions,
         stage: &str,
     ) -> Result<String, BackendError> {
+        #[cfg(all(target_arch = "x86_64", unix))]
+        if stage == "asm"
+            && let Some(code) = native_code(func, options, &[])?
+        {
+            return Ok(code.text());
+        }
         let generated = generate(func, options, &[])?;
         match stage {
             "clif" => Ok(generated.function.display().to_string()),
@@ -107,7 +120,43 @@ fn compile(
     options: &CompileOptions,
     broadcast: &[usize],
 ) -> Result<Code, BackendError> {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    if let Some(code) = native_code(legal, options, broadcast)? {
+        return Code::load(code.bytes(), Pool::default());
+    }
     generate(legal, options, broadcast)?.compile(false)?.code()
+}
+
+/// Machine code of our own, if the device asked for is a level of that and it has what the function needs.
+#[cfg(all(target_arch = "x86_64", unix))]
+fn native_code(
+    legal: &Legal,
+    options: &CompileOptions,
+    broadcast: &[usize],
+) -> Result<Option<native::Code>, BackendError> {
+    let Some(level) = options.device.as_deref().and_then(native::Level::named) else {
+        return Ok(None);
+    };
+    match native::compile(legal.func(), level, options.interleave, broadcast) {
+        Ok(code) => Ok(Some(code)),
+        // Cranelift's vectors are narrower, but they have it all.
+        Err(BackendError::Unsupported(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names of the levels that there is code of our own for, and that the processor has.
+fn native_names() -> Vec<&'static str> {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    {
+        let levels = native::Level::ALL.into_iter();
+        levels
+            .filter(|level| level.is_present())
+            .map(native::Level::name)
+            .collect()
+    }
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    Vec::new()
 }
 
 fn generate(
@@ -115,7 +164,10 @@ fn generate(
     options: &CompileOptions,
     broadcast: &[usize],
 ) -> Result<Generated, BackendError> {
-    let isa = Isa::new(options.device.as_deref())?;
+    let device = options.device.as_deref();
+    #[cfg(all(target_arch = "x86_64", unix))]
+    let device = device.filter(|name| native::Level::named(name).is_none());
+    let isa = Isa::new(device)?;
     let mut func = legal.func().clone();
     spmd::run_with(&mut func, broadcast);
     clif::masks::run(&mut func);

@@ -133,7 +133,7 @@ impl Census {
 }
 
 /// The most varying values that are live at once in any region, counting each once.
-fn pressure(func: &Func, varying: &SecondaryMap<Value, bool>) -> usize {
+pub(crate) fn pressure(func: &Func, varying: &SecondaryMap<Value, bool>) -> usize {
     let mut most = 0;
     func.for_each_region(|region| most = most.max(region_pressure(func, varying, region)));
     most
@@ -165,7 +165,10 @@ fn region_pressure(func: &Func, varying: &SecondaryMap<Value, bool>, region: Reg
 }
 
 /// The width of each varying bool: that of the values it was computed from, the wider one where they differ.
-fn mask_widths(func: &Func, varying: &SecondaryMap<Value, bool>) -> SecondaryMap<Value, usize> {
+pub(crate) fn mask_widths(
+    func: &Func,
+    varying: &SecondaryMap<Value, bool>,
+) -> SecondaryMap<Value, usize> {
     let mut flows = Vec::new();
     func.for_each_inst(|_, inst| add_flows(func, inst, &mut flows));
     flows.retain(|(to, _)| func.dtype(*to) == DType::Bool && varying[*to]);

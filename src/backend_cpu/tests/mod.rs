@@ -2,6 +2,8 @@
 
 mod launch;
 mod memory;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod native;
 mod ops;
 mod random;
 mod shapes;
@@ -199,11 +201,14 @@ fn code(legal: &Legal, options: &CompileOptions, broadcast: &[usize]) -> Code {
     }
 }
 
-/// The levels of this machine that code is tested for: the best, and the least, which has no fused multiply-add.
+/// The levels of this machine that code is tested for: of Cranelift the best, and the least, which has no fused
+/// multiply-add; and all of our own.
 fn levels() -> Vec<Option<&'static str>> {
     let names = crate::clif::isa::names();
-    match names.last() {
-        Some(least) if names.len() > 1 => vec![None, Some(least)],
+    let mut levels = match names.last() {
+        Some(least) if names.len() > 1 => vec![None, Some(*least)],
         _ => vec![None],
-    }
+    };
+    levels.extend(crate::native_names().into_iter().map(Some));
+    levels
 }

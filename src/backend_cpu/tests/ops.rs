@@ -10,13 +10,13 @@ use ufc_target::{Action, Backend};
 
 /// Which arguments of an operation under test are constants.
 #[derive(Clone, Copy, PartialEq)]
-enum Constant {
+pub(super) enum Constant {
     None,
     Last(Const),
 }
 
 /// A function that does one operation on its parameters.
-fn single(op: Op, dtype: DType, to: Option<DType>, constant: Constant) -> Func {
+pub(super) fn single(op: Op, dtype: DType, to: Option<DType>, constant: Constant) -> Func {
     let name = format!("{} {dtype} {}", op.info().name, to.map_or("", DType::name));
     let mut func = Func::new(&name);
     let mut b = Builder::new(&mut func);
@@ -44,7 +44,7 @@ fn single(op: Op, dtype: DType, to: Option<DType>, constant: Constant) -> Func {
 }
 
 /// Every native operation and dtype, with the result's dtype of conversions.
-fn cases() -> Vec<(Op, DType, Option<DType>)> {
+pub(super) fn cases() -> Vec<(Op, DType, Option<DType>)> {
     let legality = CpuBackend;
     let legality = legality.legality();
     let mut cases = Vec::new();

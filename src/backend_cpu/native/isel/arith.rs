@@ -1,0 +1,322 @@
+//! Arithmetic, logic and shifts on lanes of one dtype, fused multiply-add, and minima.
+
+use super::{Cx, Src};
+use crate::native::codes::{Lane, MaskOp, VecOp};
+use crate::native::level::Level;
+use crate::native::mach::Reg;
+use smallvec::smallvec;
+use ufc_ir::DType;
+use ufc_ir::func::Value;
+use ufc_ir::ops::Op;
+
+/// Rounding modes of VROUNDPS and VRNDSCALEPS, inexactness not reported (SDM, VROUNDPD).
+const NEAREST: i64 = 8;
+const DOWN: i64 = 9;
+const UP: i64 = 10;
+const TO_ZERO: i64 = 11;
+
+/// VRANGEPS by the comparison's sign: the lesser and the greater one (SDM, VRANGEPS).
+const RANGE_MIN: i64 = 0b0100;
+const RANGE_MAX: i64 = 0b0101;
+
+/// Comparison that is true where one side is NaN (SDM, VCMPPS).
+const UNORDERED: i64 = 3;
+
+/// Comparison for equality that is false for NaN.
+const EQUAL: i64 = 0;
+
+impl Cx<'_> {
+    /// An operation on vectors of one dtype. The values are those of the vectors.
+    pub(super) fn arith(&mut self, op: Op, dtype: DType, args: &[Src], values: &[Value]) -> Reg {
+        let lane = Lane::of(dtype);
+        match op {
+            Op::Add => self.wrapped(VecOp::Add, dtype, args),
+            Op::Sub => self.wrapped(VecOp::Sub, dtype, args),
+            Op::Mul => self.product(dtype, args),
+            Op::Div | Op::Rem if dtype.is_int() => {
+                let divisor = self.func.constant(values[1]);
+                self.divide(op == Op::Rem, dtype, args[0], args[1], divisor)
+            }
+            Op::Div => self.vec_op(VecOp::Div, lane, args),
+            Op::Neg => self.negate(dtype, args[0]),
+            Op::Abs => self.absolute(dtype, args[0]),
+            Op::MulAdd => self.mul_add(lane, args, values),
+            Op::Sqrt => self.vec_op(VecOp::Sqrt, lane, args),
+            Op::Floor => self.vec_op_imm(VecOp::Round, lane, args, DOWN),
+            Op::Ceil => self.vec_op_imm(VecOp::Round, lane, args, UP),
+            Op::Trunc => self.vec_op_imm(VecOp::Round, lane, args, TO_ZERO),
+            Op::RoundTiesEven => self.vec_op_imm(VecOp::Round, lane, args, NEAREST),
+            Op::Min | Op::Minimum | Op::Max | Op::Maximum if dtype.is_float() => {
+                self.float_extremum(op, lane, args, values)
+            }
+            Op::Min | Op::Minimum => self.int_extremum(true, dtype, args),
+            Op::Max | Op::Maximum => self.int_extremum(false, dtype, args),
+            Op::And => self.commutative(VecOp::And, lane, args[0], args[1]),
+            Op::Or => self.commutative(VecOp::Or, lane, args[0], args[1]),
+            Op::Xor => self.commutative(VecOp::Xor, lane, args[0], args[1]),
+            Op::Not => {
+                let ones = self.splat_bits(lane, u64::MAX);
+                let not = self.vec_op(VecOp::Xor, lane, &[args[0], ones]);
+                self.canonical(not, dtype)
+            }
+            Op::Shl | Op::Shr => self.shift(op == Op::Shl, dtype, args, values[1]),
+            Op::Rem
+            | Op::Eq
+            | Op::Ne
+            | Op::Lt
+            | Op::Le
+            | Op::Gt
+            | Op::Ge
+            | Op::Select
+            | Op::Convert
+            | Op::Bitcast
+            | Op::Complex
+            | Op::Re
+            | Op::Im
+            | Op::Any => {
+                self.refuse(format!("`{}` on {dtype}", op.info().name));
+                self.vector()
+            }
+        }
+    }
+
+    /// An operation of which integers keep the low bits.
+    fn wrapped(&mut self, op: VecOp, dtype: DType, args: &[Src]) -> Reg {
+        let lane = Lane::of(dtype);
+        let wide = match op {
+            VecOp::Add => self.commutative(op, lane, args[0], args[1]),
+            _ => self.vec_op(op, lane, args),
+        };
+        self.canonical(wide, dtype)
+    }
+
+    fn product(&mut self, dtype: DType, args: &[Src]) -> Reg {
+        let lane = Lane::of(dtype);
+        if !self.has(VecOp::Mul, lane) {
+            return self.long_product(args[0], args[1]);
+        }
+        let wide = self.commutative(VecOp::Mul, lane, args[0], args[1]);
+        self.canonical(wide, dtype)
+    }
+
+    /// The low 64 bits of a product, from products of 32-bit halves.
+    fn long_product(&mut self, a: Src, b: Src) -> Reg {
+        let lane = Lane::I64;
+        let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
+        let [a_high, b_high] =
+            [a, b].map(|v| Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, lane, &[v], 32)));
+        let left = self.vec_op(VecOp::MulLow, lane, &[a_high, b]);
+        let right = self.vec_op(VecOp::MulLow, lane, &[a, b_high]);
+        let middle = self.vec_op(VecOp::Add, lane, &[Src::Reg(left), Src::Reg(right)]);
+        let middle = self.vec_op_imm(VecOp::ShiftLeftBy, lane, &[Src::Reg(middle)], 32);
+        let low = self.vec_op(VecOp::MulLow, lane, &[a, b]);
+        self.vec_op(VecOp::Add, lane, &[Src::Reg(low), Src::Reg(middle)])
+    }
+
+    pub(super) fn negate(&mut self, dtype: DType, value: Src) -> Reg {
+        let lane = Lane::of(dtype);
+        let int = Lane::int(lane.width());
+        if dtype.is_float() {
+            let sign = self.splat_bits(int, 1 << (dtype.bits() - 1));
+            return self.vec_op(VecOp::Xor, int, &[value, sign]);
+        }
+        let zero = self.zero();
+        let wide = self.vec_op(VecOp::Sub, lane, &[zero, value]);
+        self.canonical(wide, dtype)
+    }
+
+    pub(super) fn absolute(&mut self, dtype: DType, value: Src) -> Reg {
+        let lane = Lane::of(dtype);
+        let int = Lane::int(lane.width());
+        if dtype.is_float() {
+            let magnitude = self.splat_bits(int, u64::MAX >> (65 - dtype.bits()));
+            return self.vec_op(VecOp::And, int, &[value, magnitude]);
+        }
+        if !dtype.is_signed() {
+            return self.reg(value, lane);
+        }
+        if !self.has(VecOp::Abs, lane) {
+            let zero = self.zero();
+            let sign = self.vec_op(VecOp::CompareGreater, lane, &[zero, value]);
+            let flipped = self.vec_op(VecOp::Xor, lane, &[value, Src::Reg(sign)]);
+            return self.vec_op(VecOp::Sub, lane, &[Src::Reg(flipped), Src::Reg(sign)]);
+        }
+        let wide = self.vec_op(VecOp::Abs, lane, &[value]);
+        self.canonical(wide, dtype)
+    }
+
+    /// The value of a small integer as its lane must hold it, from a lane whose low bits are right.
+    pub(super) fn canonical(&mut self, value: Reg, dtype: DType) -> Reg {
+        let value = Src::Reg(value);
+        let unused = 32 - i64::from(dtype.bits().min(32));
+        match dtype {
+            DType::U8 | DType::U16 => {
+                let mask = self.splat_bits(Lane::I32, u64::from(u32::MAX >> unused));
+                self.vec_op(VecOp::And, Lane::I32, &[value, mask])
+            }
+            DType::I8 | DType::I16 => {
+                let up = self.vec_op_imm(VecOp::ShiftLeftBy, Lane::I32, &[value], unused);
+                self.vec_op_imm(VecOp::ShiftSignedBy, Lane::I32, &[Src::Reg(up)], unused)
+            }
+            _ => self.reg(value, Lane::of(dtype)),
+        }
+    }
+
+    /// a * b + c rounded once. The register of an argument that has no other use becomes the result's.
+    fn mul_add(&mut self, lane: Lane, args: &[Src], values: &[Value]) -> Reg {
+        let (a, b, c) = (args[0], args[1], args[2]);
+        let is_reg = |src: Src| matches!(src, Src::Reg(_));
+        let is_last = |i: usize| is_reg(args[i]) && self.uses[values[i]] == 1;
+        let (a, b) = if !is_reg(a) || (!is_last(0) && is_last(1)) {
+            (b, a)
+        } else {
+            (a, b)
+        };
+        match (is_reg(b), is_reg(c)) {
+            (_, false) => self.tied_op(VecOp::Fma213, lane, [a, b, c]),
+            (false, true) if is_last(2) => self.tied_op(VecOp::Fma231, lane, [c, a, b]),
+            (false, true) => self.tied_op(VecOp::Fma132, lane, [a, c, b]),
+            (true, true) if is_last(2) => self.tied_op(VecOp::Fma231, lane, [c, a, b]),
+            (true, true) => self.tied_op(VecOp::Fma213, lane, [a, b, c]),
+        }
+    }
+
+    fn int_extremum(&mut self, least: bool, dtype: DType, args: &[Src]) -> Reg {
+        let lane = Lane::of(dtype);
+        let op = match (least, dtype.is_signed()) {
+            (true, true) => VecOp::Min,
+            (true, false) => VecOp::MinUnsigned,
+            (false, true) => VecOp::Max,
+            (false, false) => VecOp::MaxUnsigned,
+        };
+        if self.has(op, lane) {
+            return self.commutative(op, lane, args[0], args[1]);
+        }
+        let greater = self.int_greater(dtype, args[0], args[1]);
+        let (yes, no) = if least {
+            (args[1], args[0])
+        } else {
+            (args[0], args[1])
+        };
+        self.blend(greater, lane, yes, no)
+    }
+
+    /// Minimum or maximum of floats.
+    ///
+    /// The machine's own minimum gives its second argument for equal or unordered ones. Where one side is a constant
+    /// that is neither zero nor NaN, the right order of arguments says it all.
+    fn float_extremum(&mut self, op: Op, lane: Lane, args: &[Src], values: &[Value]) -> Reg {
+        let least = matches!(op, Op::Min | Op::Minimum);
+        let number = matches!(op, Op::Min | Op::Max);
+        let machine = if least { VecOp::Min } else { VecOp::Max };
+        let plain = values.iter().position(|value| {
+            let constant = self.func.constant(*value);
+            constant.is_some_and(|c| {
+                !c.is_nan() && c.bits() != 0 && c.bits() != 1 << (c.dtype().bits() - 1)
+            })
+        });
+        match plain {
+            Some(constant) => {
+                let (constant, other) = (args[constant], args[1 - constant]);
+                if number {
+                    self.vec_op(machine, lane, &[other, constant])
+                } else {
+                    self.vec_op(machine, lane, &[constant, other])
+                }
+            }
+            None => self.full_extremum(least, number, lane, args[0], args[1]),
+        }
+    }
+
+    fn full_extremum(&mut self, least: bool, number: bool, lane: Lane, a: Src, b: Src) -> Reg {
+        let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
+        let chosen = self.ordered_extremum(least, lane, a, b);
+        // Of a NaN and a number `min` gives the number; a signaling NaN would not give way by itself.
+        let compare = |cx: &mut Self, a: Src, b: Src| {
+            cx.compare_into(VecOp::Compare, lane, [a, b], UNORDERED)
+        };
+        if !number {
+            let unordered = compare(self, a, b);
+            let nan = self.vec_op(VecOp::Add, lane, &[a, b]);
+            return self.blend(unordered, lane, Src::Reg(nan), Src::Reg(chosen));
+        }
+        let is_nan = compare(self, b, b);
+        let chosen = self.blend(is_nan, lane, a, Src::Reg(chosen));
+        let is_nan = compare(self, a, a);
+        self.blend(is_nan, lane, b, Src::Reg(chosen))
+    }
+
+    /// Minimum or maximum of numbers, -0 less than +0.
+    fn ordered_extremum(&mut self, least: bool, lane: Lane, a: Src, b: Src) -> Reg {
+        if self.level == Level::Avx512 {
+            let mode = if least { RANGE_MIN } else { RANGE_MAX };
+            return self.vec_op_imm(VecOp::Range, lane, &[a, b], mode);
+        }
+        let (machine, merge) = if least {
+            (VecOp::Min, VecOp::Or)
+        } else {
+            (VecOp::Max, VecOp::And)
+        };
+        let chosen = self.vec_op(machine, lane, &[a, b]);
+        let int = Lane::int(lane.width());
+        let merged = self.vec_op(merge, int, &[a, b]);
+        let equal = self.compare_into(VecOp::Compare, lane, [a, b], EQUAL);
+        self.blend(equal, lane, Src::Reg(merged), Src::Reg(chosen))
+    }
+
+    /// Shifts by amounts modulo the width.
+    fn shift(&mut self, left: bool, dtype: DType, args: &[Src], amount: Value) -> Reg {
+        let lane = Lane::of(dtype);
+        let modulus = u64::from(dtype.bits() - 1);
+        if let Some(amount) = self.func.constant(amount) {
+            let amount = (amount.bits() as u64 & modulus) as i64;
+            return self.shift_by(left, dtype, args[0], amount);
+        }
+        let modulus = self.splat_bits(lane, modulus);
+        let amount = Src::Reg(self.vec_op(VecOp::And, lane, &[args[1], modulus]));
+        let shifted = match (left, dtype.is_signed()) {
+            (true, _) => self.vec_op(VecOp::ShiftLeft, lane, &[args[0], amount]),
+            (false, false) => self.vec_op(VecOp::ShiftRight, lane, &[args[0], amount]),
+            (false, true) if self.has(VecOp::ShiftSigned, lane) => {
+                self.vec_op(VecOp::ShiftSigned, lane, &[args[0], amount])
+            }
+            (false, true) => {
+                let sign = self.splat_bits(lane, 1 << 63);
+                let sign = self.vec_op(VecOp::ShiftRight, lane, &[sign, amount]);
+                let bits = self.vec_op(VecOp::ShiftRight, lane, &[args[0], amount]);
+                self.extend_from(lane, bits, Src::Reg(sign))
+            }
+        };
+        self.canonical(shifted, dtype)
+    }
+
+    /// Shifts by a constant amount less than the width.
+    pub(super) fn shift_by(&mut self, left: bool, dtype: DType, value: Src, amount: i64) -> Reg {
+        let lane = Lane::of(dtype);
+        let value: super::Few<Src> = smallvec![Src::Reg(self.reg(value, lane))];
+        let shifted = match (left, dtype.is_signed()) {
+            (true, _) => self.vec_op_imm(VecOp::ShiftLeftBy, lane, &value, amount),
+            (false, false) => self.vec_op_imm(VecOp::ShiftRightBy, lane, &value, amount),
+            (false, true) if self.has(VecOp::ShiftSignedBy, lane) => {
+                self.vec_op_imm(VecOp::ShiftSignedBy, lane, &value, amount)
+            }
+            (false, true) => {
+                let sign = self.splat_bits(lane, 1 << (63 - amount));
+                let bits = self.vec_op_imm(VecOp::ShiftRightBy, lane, &value, amount);
+                self.extend_from(lane, bits, sign)
+            }
+        };
+        self.canonical(shifted, dtype)
+    }
+
+    /// Extends the sign whose bit is set in the second argument: (x ^ sign) - sign.
+    fn extend_from(&mut self, lane: Lane, bits: Reg, sign: Src) -> Reg {
+        let flipped = self.vec_op(VecOp::Xor, lane, &[Src::Reg(bits), sign]);
+        self.vec_op(VecOp::Sub, lane, &[Src::Reg(flipped), sign])
+    }
+
+    /// The complement of a mask.
+    pub(super) fn mask_not(&mut self, width: usize, mask: Reg) -> Reg {
+        self.mask_op(MaskOp::Not, width, mask, mask)
+    }
+}

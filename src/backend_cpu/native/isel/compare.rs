@@ -1,0 +1,152 @@
+//! Comparisons into masks.
+
+use super::{Cx, Few, Src};
+use crate::native::codes::{Lane, MaskOp, VecOp};
+use crate::native::level::Level;
+use crate::native::mach::{Arg, Reg};
+use ufc_ir::DType;
+use ufc_ir::func::Value;
+use ufc_ir::ops::Op;
+
+/// The comparison with its sides exchanged.
+fn swapped(op: Op) -> Op {
+    match op {
+        Op::Lt => Op::Gt,
+        Op::Le => Op::Ge,
+        Op::Gt => Op::Lt,
+        Op::Ge => Op::Le,
+        other => other,
+    }
+}
+
+/// The immediates of VCMPPS that signal nothing for quiet NaN (SDM, VCMPPD).
+fn float_code(op: Op) -> i64 {
+    match op {
+        Op::Eq => 0x00,
+        Op::Ne => 0x04,
+        Op::Lt => 0x11,
+        Op::Le => 0x12,
+        Op::Gt => 0x1e,
+        _ => 0x1d,
+    }
+}
+
+/// The immediates of VPCMPD (SDM, VPCMPD).
+fn int_code(op: Op) -> i64 {
+    match op {
+        Op::Eq => 0,
+        Op::Ne => 4,
+        Op::Lt => 1,
+        Op::Le => 2,
+        Op::Gt => 6,
+        _ => 5,
+    }
+}
+
+impl Cx<'_> {
+    /// Compares values, giving masks of the result's planned width.
+    pub(super) fn compare(&mut self, op: Op, args: &[Value], result: Value) {
+        let dtype = self.func.dtype(args[0]);
+        let width = self.plan.mask(result);
+        if dtype == DType::Bool {
+            let (a, b) = (self.mask(args[0], width), self.mask(args[1], width));
+            let op = if op == Op::Eq {
+                MaskOp::Same
+            } else {
+                MaskOp::Xor
+            };
+            let masks = self.mask_zip(op, width, &a, &b);
+            return self.set_masks(result, masks, width);
+        }
+        let (a, b) = (self.lanes(args[0]), self.lanes(args[1]));
+        let masks = self.zip(&a, &b, |cx, a, b| cx.compare_lanes(op, dtype, a, b));
+        self.set_fitted(result, masks, Lane::of(dtype).width(), width);
+    }
+
+    /// Notes masks made for lanes of one width as a value's, which are planned for another.
+    pub(super) fn set_fitted(&mut self, result: Value, masks: Few<Reg>, from: usize, to: usize) {
+        let masks = if self.is_uniform {
+            return self.set_masks(result, masks, from);
+        } else {
+            self.fit(masks, from, to)
+        };
+        self.set_masks(result, masks, to);
+    }
+
+    /// Compares vectors, giving a mask of their own width.
+    pub(super) fn compare_lanes(&mut self, op: Op, dtype: DType, a: Src, b: Src) -> Reg {
+        let lane = Lane::of(dtype);
+        let (op, a, b) = match (a, b) {
+            (Src::Splat { .. } | Src::Mem(_), Src::Reg(_)) => (swapped(op), b, a),
+            _ => (op, a, b),
+        };
+        let width = lane.width();
+        if matches!(dtype, DType::F32 | DType::F64) {
+            return self.compare_into(VecOp::Compare, lane, [a, b], float_code(op));
+        }
+        if self.level == Level::Avx512 {
+            let compare = if dtype.is_signed() {
+                VecOp::Compare
+            } else {
+                VecOp::CompareUnsigned
+            };
+            return self.compare_into(compare, lane, [a, b], int_code(op));
+        }
+        match op {
+            Op::Eq => self.vec_op(VecOp::CompareEqual, lane, &[a, b]),
+            Op::Ne => {
+                let equal = self.vec_op(VecOp::CompareEqual, lane, &[a, b]);
+                self.mask_not(width, equal)
+            }
+            Op::Gt => self.int_greater(dtype, a, b),
+            Op::Lt => self.int_greater(dtype, b, a),
+            Op::Le => {
+                let greater = self.int_greater(dtype, a, b);
+                self.mask_not(width, greater)
+            }
+            _ => {
+                let less = self.int_greater(dtype, b, a);
+                self.mask_not(width, less)
+            }
+        }
+    }
+
+    /// Where an integer is greater than another, without comparisons for unsigned ones: those are made signed first.
+    pub(super) fn int_greater(&mut self, dtype: DType, a: Src, b: Src) -> Reg {
+        let lane = Lane::of(dtype);
+        // Smaller unsigned integers are positive as signed ones.
+        if !matches!(dtype, DType::U32 | DType::U64) {
+            return self.vec_op(VecOp::CompareGreater, lane, &[a, b]);
+        }
+        let [a, b] = [a, b].map(|src| {
+            let sign = self.splat_bits(lane, 1 << (dtype.bits() - 1));
+            Src::Reg(self.vec_op(VecOp::Xor, lane, &[src, sign]))
+        });
+        self.vec_op(VecOp::CompareGreater, lane, &[a, b])
+    }
+
+    /// A comparison by an immediate into a new mask.
+    pub(super) fn compare_into(&mut self, op: VecOp, lane: Lane, args: [Src; 2], imm: i64) -> Reg {
+        let to = self.mask_reg();
+        self.op_into(op, lane, &args, Some(imm), to);
+        to
+    }
+
+    /// A mask of the vector's own width: where it has any bit set.
+    pub(super) fn non_zero(&mut self, lane: Lane, value: Src) -> Reg {
+        if self.level == Level::Avx512 && lane == Lane::I32 {
+            let reg = self.reg(value, lane);
+            let to = self.mask_reg();
+            let code = self.code(VecOp::TestMask, lane);
+            self.emit(code, &[Arg::Def(to), Arg::Use(reg), Arg::Use(reg)]);
+            return to;
+        }
+        let dtype = if lane.width() == 8 {
+            DType::I64
+        } else {
+            DType::I32
+        };
+        let zero = self.splat_bits(lane, 0);
+        self.compare_lanes(Op::Ne, dtype, value, zero)
+    }
+}

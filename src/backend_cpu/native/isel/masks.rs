@@ -1,0 +1,319 @@
+//! Masks: making, combining and testing them, choice between values, and lanes of other widths.
+
+use super::{Cx, Few, Held, Lanes, Src};
+use crate::native::codes::{Lane, MaskOp, VecOp};
+use crate::native::level::Level;
+use crate::native::mach::{Arg, Class, Cond, MachInst, Reg};
+use crate::native::plan::width;
+use iced_x86::{Code, Register};
+use smallvec::smallvec;
+use ufc_ir::DType;
+use ufc_ir::func::Value;
+use ufc_ir::ops::Op;
+
+impl Cx<'_> {
+    /// A new register for a mask.
+    pub(super) fn mask_reg(&mut self) -> Reg {
+        self.mach.reg(if self.level.has_masks() {
+            Class::Mask
+        } else {
+            Class::Vector
+        })
+    }
+
+    /// How many lanes of this width there are in a vector.
+    fn mask_lanes(&self, width: usize) -> usize {
+        self.level.vector() / width
+    }
+
+    /// A mask with the same bool in every lane.
+    pub(super) fn mask_const(&mut self, value: bool, width: usize) -> Reg {
+        if self.level == Level::Avx2 {
+            let bits = if value { u64::MAX } else { 0 };
+            let splat = self.splat_bits(Lane::int(width), bits);
+            return self.reg(splat, Lane::int(width));
+        }
+        let op = if value { MaskOp::Same } else { MaskOp::Xor };
+        let to = self.mask_reg();
+        let any = Arg::Any(Register::K0);
+        self.emit(op.code(self.mask_lanes(width)), &[Arg::Def(to), any, any]);
+        to
+    }
+
+    /// An operation on masks.
+    pub(super) fn mask_op(&mut self, op: MaskOp, width: usize, a: Reg, b: Reg) -> Reg {
+        if self.level == Level::Avx512 {
+            let to = self.mask_reg();
+            let code = op.code(self.mask_lanes(width));
+            let args = [Arg::Def(to), Arg::Use(a), Arg::Use(b)];
+            self.emit(code, &args[..if op == MaskOp::Not { 2 } else { 3 }]);
+            return to;
+        }
+        let lane = Lane::int(width);
+        let (a, b) = (Src::Reg(a), Src::Reg(b));
+        let ones = self.splat_bits(lane, u64::MAX);
+        match op {
+            MaskOp::And | MaskOp::Test => self.vec_op(VecOp::And, lane, &[a, b]),
+            MaskOp::AndNot => self.vec_op(VecOp::AndNot, lane, &[a, b]),
+            MaskOp::Or => self.vec_op(VecOp::Or, lane, &[a, b]),
+            MaskOp::Xor => self.vec_op(VecOp::Xor, lane, &[a, b]),
+            MaskOp::Same => {
+                let differs = self.vec_op(VecOp::Xor, lane, &[a, b]);
+                self.vec_op(VecOp::Xor, lane, &[Src::Reg(differs), ones])
+            }
+            MaskOp::Not => self.vec_op(VecOp::Xor, lane, &[a, ones]),
+        }
+    }
+
+    /// A bool's masks in the current column, for lanes of this width in bytes.
+    pub(super) fn mask(&mut self, value: Value, width: usize) -> Few<Reg> {
+        let count = self.count(width);
+        match self.held[value].clone() {
+            Held::Const(constant) => smallvec![self.mask_const(constant.as_bool(), width); count],
+            Held::UniformMask(mask, from) => {
+                let mask = self.fit_uniform(mask, from, width);
+                smallvec![mask; count]
+            }
+            Held::Any(masks, from) => {
+                let mask = self.any_mask(&masks, from);
+                smallvec![mask; count]
+            }
+            Held::Masks(columns, from) => {
+                let masks = columns[self.column].clone();
+                self.fit(masks, from, width)
+            }
+            _ => {
+                self.refuse(format!("{value} as a mask"));
+                smallvec![self.mask_const(false, width); count]
+            }
+        }
+    }
+
+    /// A mask with the same bool in every lane, for lanes of another width.
+    fn fit_uniform(&mut self, mask: Reg, from: usize, to: usize) -> Reg {
+        if self.level == Level::Avx512 && from > to {
+            return self.unpack(mask, mask);
+        }
+        mask
+    }
+
+    /// A column's masks for lanes of another width.
+    pub(super) fn fit(&mut self, masks: Few<Reg>, from: usize, to: usize) -> Few<Reg> {
+        match (from, to, self.level) {
+            (4, 8, Level::Avx512) => masks
+                .iter()
+                .flat_map(|mask| {
+                    let upper = self.mask_reg();
+                    let args = [Arg::Def(upper), Arg::Use(*mask), Arg::Imm(8)];
+                    self.emit(Code::VEX_Kshiftrw_kr_kr_imm8, &args);
+                    [*mask, upper]
+                })
+                .collect(),
+            (8, 4, Level::Avx512) => masks
+                .chunks(2)
+                .map(|pair| self.unpack(pair[pair.len() - 1], pair[0]))
+                .collect(),
+            (4, 8, Level::Avx2) => {
+                let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();
+                let wide = self.widen(&lanes, |cx, half| {
+                    cx.vec_op(VecOp::WidenInt, Lane::I64, &[half])
+                });
+                self.regs(&wide)
+            }
+            (8, 4, Level::Avx2) => {
+                let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();
+                let narrow = self.low_bits(&lanes);
+                self.regs(&narrow)
+            }
+            _ => masks,
+        }
+    }
+
+    /// Vectors of integers in registers.
+    fn regs(&mut self, lanes: &Lanes) -> Few<Reg> {
+        lanes.iter().map(|src| self.reg(*src, Lane::I32)).collect()
+    }
+
+    /// Two masks of 8 lanes as one of 16.
+    fn unpack(&mut self, high: Reg, low: Reg) -> Reg {
+        let to = self.mask_reg();
+        let args = [Arg::Def(to), Arg::Use(high), Arg::Use(low)];
+        self.emit(Code::VEX_Kunpckbw_kr_kr_kr, &args);
+        to
+    }
+
+    /// Logic on bools.
+    pub(super) fn mask_logic(&mut self, op: Op, args: &[Value], result: Value) {
+        let width = self.plan.mask(result);
+        let a = self.mask(args[0], width);
+        let op = match op {
+            Op::And => MaskOp::And,
+            Op::Or => MaskOp::Or,
+            Op::Xor => MaskOp::Xor,
+            _ => MaskOp::Not,
+        };
+        // `a & !b` is one instruction.
+        let inner = |cx: &Self, v: Value| match cx.func.defining_op(v) {
+            Some((Op::Not, inner)) if op == MaskOp::And => Some(inner[0]),
+            _ => None,
+        };
+        let masks = match args {
+            [_] => a
+                .iter()
+                .map(|a| self.mask_op(MaskOp::Not, width, *a, *a))
+                .collect(),
+            [_, b] if inner(self, *b).is_some() => {
+                let b = inner(self, *b).unwrap_or(*b);
+                let b = self.mask(b, width);
+                self.mask_zip(MaskOp::AndNot, width, &b, &a)
+            }
+            _ => {
+                let b = self.mask(args[1], width);
+                self.mask_zip(op, width, &a, &b)
+            }
+        };
+        self.set_masks(result, masks, width);
+    }
+
+    pub(super) fn mask_zip(&mut self, op: MaskOp, width: usize, a: &[Reg], b: &[Reg]) -> Few<Reg> {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| self.mask_op(op, width, *a, *b))
+            .collect()
+    }
+
+    /// Whether a bool is true in any lane; nothing is computed until it is known how it is used.
+    pub(super) fn any(&mut self, value: Value, result: Value) {
+        self.held[result] = match self.held[value].clone() {
+            Held::Masks(columns, width) => Held::Any(columns.concat(), width),
+            uniform => uniform,
+        };
+    }
+
+    /// Sets the flags so that [`Cond::NotEqual`] says whether any lane of any of the masks is true.
+    fn test(&mut self, masks: &[Reg], width: usize) {
+        let mut all: Vec<Reg> = masks.to_vec();
+        let rest = if self.level == Level::Avx512 { 2 } else { 1 };
+        // As a tree: its depth is what the processor waits for.
+        while all.len() > rest {
+            all = all
+                .chunks(2)
+                .map(|pair| match pair {
+                    [a, b] => self.mask_op(MaskOp::Or, width, *a, *b),
+                    _ => pair[0],
+                })
+                .collect();
+        }
+        let (a, b) = (all[0], all[all.len() - 1]);
+        let code = match self.level {
+            Level::Avx2 => Code::VEX_Vptest_ymm_ymmm256,
+            Level::Avx512 => MaskOp::Test.code(self.mask_lanes(width)),
+        };
+        self.emit(code, &[Arg::Use(a), Arg::Use(b)]);
+    }
+
+    /// Goes to one of two blocks by a uniform bool.
+    pub(super) fn branch_on(
+        &mut self,
+        value: Value,
+        yes: crate::native::mach::Block,
+        no: crate::native::mach::Block,
+    ) {
+        match self.held[value].clone() {
+            Held::Any(masks, width) => self.test(&masks, width),
+            _ => {
+                let width = self.plan.mask(value);
+                self.is_uniform = true;
+                let masks = self.mask(value, width);
+                self.is_uniform = false;
+                self.test(&masks, width);
+            }
+        }
+        self.push(MachInst::Branch(Cond::NotEqual, yes, no));
+    }
+
+    /// A mask, for lanes of any width, of whether any lane of some masks is true.
+    fn any_mask(&mut self, masks: &[Reg], width: usize) -> Reg {
+        let (zero, ones) = (self.integer(0), self.integer(-1));
+        self.test(masks, width);
+        let chosen = self.mach.reg(Class::General);
+        let args = [Arg::Tied(zero, chosen), Arg::Use(ones)];
+        self.emit(Cond::NotEqual.cmov(), &args);
+        let mask = self.mask_reg();
+        match self.level {
+            Level::Avx512 => {
+                let args = [Arg::Def(mask), Arg::Use(chosen)];
+                self.emit(Code::VEX_Kmovq_kr_r64, &args);
+            }
+            Level::Avx2 => {
+                let low = self.vector();
+                let args = [Arg::Def(low), Arg::Use(chosen)];
+                self.emit(Code::VEX_Vmovq_xmm_rm64, &args);
+                let args = [Arg::Def(mask), Arg::Use(low)];
+                self.emit(Code::VEX_Vpbroadcastq_ymm_xmmm64, &args);
+            }
+        }
+        mask
+    }
+
+    /// The second where the mask is set, else the third.
+    pub(super) fn blend(&mut self, mask: Reg, lane: Lane, yes: Src, no: Src) -> Reg {
+        let to = self.vector();
+        match self.level {
+            Level::Avx2 => {
+                let code = self.code(VecOp::Blend, lane);
+                let no = self.reg(no, lane);
+                let yes = self.operand(yes, lane, code, 2);
+                let args = [Arg::Def(to), Arg::Use(no), yes, Arg::Use(mask)];
+                self.emit(code, &args);
+            }
+            Level::Avx512 => {
+                if let Src::Splat { bits: 0, .. } = no {
+                    let code = self.code(VecOp::Move, lane);
+                    let yes = self.reg(yes, lane);
+                    self.emit_zeroing(code, &[Arg::Def(to), Arg::Use(yes)], mask);
+                    return to;
+                }
+                let code = self.code(VecOp::Blend, lane);
+                let no = self.reg(no, lane);
+                let yes = self.operand(yes, lane, code, 2);
+                self.emit_masked(code, &[Arg::Def(to), Arg::Use(no), yes], mask);
+            }
+        }
+        to
+    }
+
+    /// The value where the mask is set, else zero.
+    pub(super) fn keep(&mut self, mask: Reg, lane: Lane, value: Src) -> Reg {
+        if self.level == Level::Avx512 {
+            let zero = self.splat_bits(lane, 0);
+            return self.blend(mask, lane, value, zero);
+        }
+        let lane = Lane::int(lane.width());
+        self.vec_op(VecOp::And, lane, &[Src::Reg(mask), value])
+    }
+
+    /// `select`.
+    pub(super) fn choose(&mut self, args: &[Value], result: Value) {
+        let dtype = self.func.dtype(result);
+        if dtype == DType::Bool {
+            return self.choose_masks(args, result);
+        }
+        let lane = Lane::of(dtype);
+        let mask = self.mask(args[0], width(dtype));
+        let (yes, no) = (self.lanes(args[1]), self.lanes(args[2]));
+        let chosen = (0..mask.len())
+            .map(|i| Src::Reg(self.blend(mask[i], lane, yes[i], no[i])))
+            .collect();
+        self.set_lanes(result, chosen);
+    }
+
+    fn choose_masks(&mut self, args: &[Value], result: Value) {
+        let width = self.plan.mask(result);
+        let [cond, yes, no] = [0, 1, 2].map(|i| self.mask(args[i], width));
+        let yes = self.mask_zip(MaskOp::And, width, &cond, &yes);
+        let no = self.mask_zip(MaskOp::AndNot, width, &cond, &no);
+        let either = self.mask_zip(MaskOp::Or, width, &yes, &no);
+        self.set_masks(result, either, width);
+    }
+}

@@ -1,0 +1,257 @@
+//! A column's lanes of an operand, from and to memory where they lie side by side, and positions.
+
+use super::{Cx, Few, Lanes, Src};
+use crate::native::codes::{Lane, VecOp};
+use crate::native::level::Level;
+use crate::native::mach::{Arg, Base, Mem, Reg};
+use crate::native::plan::width;
+use iced_x86::Code;
+use ufc_ir::DType;
+use ufc_ir::func::Value;
+use ufc_ir::ops::Op;
+
+/// A place in memory, so many bytes after an address.
+fn at(base: Reg, offset: usize) -> Mem {
+    Mem {
+        base: Base::Reg(base),
+        offset: offset as i32,
+        broadcast: false,
+    }
+}
+
+impl Cx<'_> {
+    /// Loads a column's lanes of an input.
+    pub(super) fn load(&mut self, value: Value, from: Reg) {
+        let dtype = self.func.dtype(value);
+        match dtype {
+            DType::Bool => {
+                let bytes = self.load_narrow(VecOp::LoadU8, 1, from);
+                let mut masks = Few::new();
+                masks.push(self.non_zero(Lane::I32, bytes));
+                let planned = self.plan.mask(value);
+                self.set_fitted(value, masks, 4, planned);
+            }
+            DType::I8 | DType::I16 | DType::U8 | DType::U16 | DType::F16 | DType::BF16 => {
+                let op = match (dtype.size(), dtype.is_signed()) {
+                    (1, true) => VecOp::LoadI8,
+                    (1, false) => VecOp::LoadU8,
+                    (_, true) => VecOp::LoadI16,
+                    (_, false) => VecOp::LoadU16,
+                };
+                let mut lanes = Lanes::new();
+                lanes.push(self.load_narrow(op, dtype.size(), from));
+                self.set_lanes(value, lanes);
+            }
+            DType::C64 | DType::C128 => {
+                let parts = self.load_complex(dtype, from);
+                self.set_parts(value, parts);
+            }
+            DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
+                let lane = Lane::of(dtype);
+                let lanes = (0..self.count(lane.width()))
+                    .map(|i| {
+                        let mem = at(from, self.offset(lane.width(), i));
+                        Src::Reg(self.reg(Src::Mem(mem), lane))
+                    })
+                    .collect();
+                self.set_lanes(value, lanes);
+            }
+        }
+    }
+
+    /// Distance of the current column's vector number `index` from an operand's first byte.
+    fn offset(&self, width: usize, index: usize) -> usize {
+        (self.column * self.plan.count(width) + index) * self.level.vector()
+    }
+
+    /// Distance of the current column from an operand's first byte, where elements are of this size.
+    fn narrow_offset(&self, size: usize) -> usize {
+        self.column * self.plan.column_lanes() * size
+    }
+
+    /// Loads 8- or 16-bit elements into 32-bit lanes.
+    fn load_narrow(&mut self, op: VecOp, size: usize, from: Reg) -> Src {
+        let mem = at(from, self.narrow_offset(size));
+        let to = self.vector();
+        let code = self.code(op, Lane::I32);
+        self.emit(code, &[Arg::Def(to), Arg::Mem(mem)]);
+        Src::Reg(to)
+    }
+
+    /// Loads pairs and takes them apart.
+    fn load_complex(&mut self, dtype: DType, from: Reg) -> (Lanes, Lanes) {
+        let lane = Lane::of(dtype);
+        let (mut re, mut im) = (Lanes::new(), Lanes::new());
+        for i in 0..self.count(lane.width()) {
+            let start = 2 * self.offset(lane.width(), i);
+            let a = Src::Mem(at(from, start));
+            let b = Src::Mem(at(from, start + self.level.vector()));
+            let (a, b) = (self.reg(a, lane), self.reg(b, lane));
+            for (parts, odd) in [(&mut re, false), (&mut im, true)] {
+                parts.push(Src::Reg(self.every_second(lane, a, b, odd)));
+            }
+        }
+        (re, im)
+    }
+
+    /// The even or odd lanes of two vectors.
+    fn every_second(&mut self, lane: Lane, a: Reg, b: Reg, odd: bool) -> Reg {
+        let (a, b) = (Src::Reg(a), Src::Reg(b));
+        if self.level == Level::Avx512 {
+            let count = self.level.vector() / lane.width();
+            let numbers = (0..count as u64).map(|j| 2 * j + u64::from(odd));
+            let numbers = self.lane_list(lane, numbers);
+            return self.tied_op(VecOp::Permute, lane, [Src::Reg(numbers), a, b]);
+        }
+        // Per 128 bits first; then the quarters are put in order.
+        let mixed = match (lane, odd) {
+            (Lane::F32, false) => self.vec_op_imm(VecOp::Shuffle, lane, &[a, b], 0x88),
+            (Lane::F32, true) => self.vec_op_imm(VecOp::Shuffle, lane, &[a, b], 0xdd),
+            (_, false) => self.vec_op(VecOp::UnpackLow, lane, &[a, b]),
+            (_, true) => self.vec_op(VecOp::UnpackHigh, lane, &[a, b]),
+        };
+        self.vec_op_imm(VecOp::Quarters, Lane::I64, &[Src::Reg(mixed)], 0xd8)
+    }
+
+    /// A vector of these lanes.
+    fn lane_list(&mut self, lane: Lane, lanes: impl Iterator<Item = u64>) -> Reg {
+        let bytes: Vec<u8> = lanes
+            .flat_map(|n| n.to_le_bytes().into_iter().take(lane.width()))
+            .collect();
+        self.constant_vector(lane, &bytes)
+    }
+
+    /// Stores a column's lanes of an output.
+    pub(super) fn store(&mut self, value: Value, to: Reg) {
+        let dtype = self.func.dtype(value);
+        match dtype {
+            DType::Bool => {
+                let masks = self.mask(value, 4);
+                let one = self.splat_bits(Lane::I32, 1);
+                let bytes = self.keep(masks[0], Lane::I32, one);
+                self.store_narrow(bytes, DType::U8, to);
+            }
+            DType::I8 | DType::I16 | DType::U8 | DType::U16 | DType::F16 | DType::BF16 => {
+                let lanes = self.lanes(value);
+                let reg = self.reg(lanes[0], Lane::I32);
+                self.store_narrow(reg, dtype, to);
+            }
+            DType::C64 | DType::C128 => self.store_complex(value, to),
+            DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
+                let lane = Lane::of(dtype);
+                for (i, src) in self.lanes(value).into_iter().enumerate() {
+                    let reg = self.reg(src, lane);
+                    let offset = self.offset(lane.width(), i);
+                    self.store_at(reg, lane, to, offset);
+                }
+            }
+        }
+    }
+
+    fn store_at(&mut self, reg: Reg, lane: Lane, to: Reg, offset: usize) {
+        let code = self.code(VecOp::Store, lane);
+        self.emit(code, &[Arg::Mem(at(to, offset)), Arg::Use(reg)]);
+    }
+
+    /// Stores the low bits of 32-bit lanes.
+    fn store_narrow(&mut self, lanes: Reg, dtype: DType, to: Reg) {
+        let mem = Arg::Mem(at(to, self.narrow_offset(dtype.size())));
+        let (narrow, store) = match dtype.size() {
+            1 => (VecOp::Store8, Code::VEX_Vmovq_xmmm64_xmm),
+            _ => (VecOp::Store16, Code::VEX_Vmovdqu_xmmm128_xmm),
+        };
+        if self.level == Level::Avx512 {
+            let code = self.code(narrow, Lane::I32);
+            return self.emit(code, &[mem, Arg::Use(lanes)]);
+        }
+        // What is packed must be in range as an unsigned integer.
+        let low = self.splat_bits(Lane::I32, u64::from(u32::MAX >> (32 - dtype.bits())));
+        let low = Src::Reg(self.vec_op(VecOp::And, Lane::I32, &[Src::Reg(lanes), low]));
+        let halves = self.vec_op(VecOp::Pack16, Lane::I32, &[low, low]);
+        let mut packed = self.vec_op_imm(VecOp::Quarters, Lane::I64, &[Src::Reg(halves)], 0x08);
+        if dtype.size() == 1 {
+            let halves = Src::Reg(packed);
+            packed = self.vec_op(VecOp::Pack8, Lane::I32, &[halves, halves]);
+        }
+        self.emit(store, &[mem, Arg::Use(packed)]);
+    }
+
+    /// Puts parts together and stores the pairs.
+    fn store_complex(&mut self, value: Value, to: Reg) {
+        let lane = Lane::of(self.func.dtype(value));
+        let (re, im) = self.parts(value);
+        for (i, (re, im)) in re.into_iter().zip(im).enumerate() {
+            let start = 2 * self.offset(lane.width(), i);
+            let (re, im) = (self.reg(re, lane), self.reg(im, lane));
+            let pairs = self.interleaved(lane, re, im);
+            for (j, vector) in pairs.into_iter().enumerate() {
+                self.store_at(vector, lane, to, start + j * self.level.vector());
+            }
+        }
+    }
+
+    /// Lanes of both in turn: the first vector and the second.
+    fn interleaved(&mut self, lane: Lane, a: Reg, b: Reg) -> [Reg; 2] {
+        let (a, b) = (Src::Reg(a), Src::Reg(b));
+        if self.level == Level::Avx512 {
+            let count = (self.level.vector() / lane.width()) as u64;
+            return [0, count / 2].map(|start| {
+                let numbers =
+                    (0..count).map(|j| start + j / 2 + if j % 2 == 1 { count } else { 0 });
+                let numbers = self.lane_list(lane, numbers);
+                self.tied_op(VecOp::Permute, lane, [Src::Reg(numbers), a, b])
+            });
+        }
+        let low = Src::Reg(self.vec_op(VecOp::UnpackLow, lane, &[a, b]));
+        let high = Src::Reg(self.vec_op(VecOp::UnpackHigh, lane, &[a, b]));
+        [0x20, 0x31].map(|halves| self.vec_op_imm(VecOp::Halves, Lane::I32, &[low, high], halves))
+    }
+
+    /// A general register's value in every 64-bit lane.
+    pub(super) fn splat_general(&mut self, value: Reg) -> Reg {
+        let to = self.vector();
+        if self.level == Level::Avx512 {
+            let args = [Arg::Def(to), Arg::Use(value)];
+            self.emit(Code::EVEX_Vpbroadcastq_zmm_k1z_r64, &args);
+            return to;
+        }
+        let low = self.vector();
+        self.emit(Code::VEX_Vmovq_xmm_rm64, &[Arg::Def(low), Arg::Use(value)]);
+        self.emit(
+            Code::VEX_Vpbroadcastq_ymm_xmmm64,
+            &[Arg::Def(to), Arg::Use(low)],
+        );
+        to
+    }
+
+    /// How far each lane's position is from the first one's, for every vector of 64-bit lanes of a turn. Lanes after
+    /// the `last` element have that one's position.
+    pub(super) fn distances(&mut self, last: Reg, step: Reg) -> Vec<Reg> {
+        let (last, step) = (self.splat_general(last), self.splat_general(step));
+        let per_vector = (self.level.vector() / 8) as u64;
+        (0..self.plan.lanes as u64 / per_vector)
+            .map(|i| {
+                let numbers = (0..per_vector).map(|j| i * per_vector + j);
+                let numbers = Src::Reg(self.lane_list(Lane::I64, numbers));
+                let args = [numbers, Src::Reg(last)];
+                let bounded = Src::Reg(self.arith(Op::Min, DType::I64, &args, &[]));
+                self.arith(Op::Mul, DType::I64, &[bounded, Src::Reg(step)], &[])
+            })
+            .collect()
+    }
+
+    /// The position that an `index` instruction asks for, given that of the first lane and each lane's distance.
+    pub(super) fn set_index(&mut self, result: Value, first: Reg, distances: &[Reg]) {
+        let first = Src::Reg(self.splat_general(first));
+        let count = self.plan.count(width(DType::I64));
+        for (column, distances) in distances.chunks(count).enumerate() {
+            self.column = column;
+            let lanes = distances
+                .iter()
+                .map(|d| Src::Reg(self.vec_op(VecOp::Add, Lane::I64, &[first, Src::Reg(*d)])))
+                .collect();
+            self.set_lanes(result, lanes);
+        }
+        self.column = 0;
+    }
+}

@@ -1,0 +1,351 @@
+//! Instruction selection: a function in SPMD form becomes machine code over virtual registers.
+//!
+//! A varying value is some vectors per column: the lanes of a turn are cut into columns, the fewest lanes that fill a
+//! vector of every width in use, and straight code is emitted for one column after the other. A uniform value is one
+//! vector with the same lane everywhere, a uniform bool one mask. Integers of 8 and 16 bits live sign- or zero-extended
+//! in 32-bit lanes, f16 and bf16 as zero-extended bits. Masks are mask registers, or vectors of lanes all ones or zeros,
+//! for lanes as wide as the plan says. Constants stay in memory, where instructions take them from.
+
+mod arith;
+mod compare;
+mod control;
+mod convert;
+mod divide;
+mod driver;
+mod general;
+mod lanes;
+mod masks;
+mod memory;
+
+use super::codes::Lane;
+use super::level::Level;
+use super::mach::{Arg, Block, Class, Mach, MachInst, Mem, Reg};
+use super::plan::Plan;
+use iced_x86::Code;
+use smallvec::{SmallVec, smallvec};
+use ufc_ir::func::{Func, Inst, InstKind, SecondaryMap, Value};
+use ufc_ir::ops::Op;
+use ufc_ir::{Const, DType};
+use ufc_target::BackendError;
+
+/// A list as short as the vectors of a column.
+type Few<T> = SmallVec<[T; 2]>;
+
+/// Selects instructions for a function with the type [`ufc_target::InnerLoop`].
+///
+/// # Errors
+/// What the level has no code for.
+pub(super) fn select(
+    func: &Func,
+    varying: &SecondaryMap<Value, bool>,
+    plan: &Plan,
+    positions: &[Option<u8>],
+    level: Level,
+) -> Result<Mach, BackendError> {
+    let mut mach = Mach::default();
+    let entry = mach.block();
+    let mut cx = Cx {
+        mach,
+        block: entry,
+        func,
+        varying,
+        plan,
+        level,
+        held: SecondaryMap::new(Held::Nothing),
+        uses: uses(func),
+        column: 0,
+        is_uniform: false,
+        refused: None,
+    };
+    cx.switch_to(entry);
+    cx.driver(positions);
+    match cx.refused {
+        None => Ok(cx.mach),
+        Some(what) => Err(BackendError::Unsupported(format!("{what} at {level}"))),
+    }
+}
+
+/// How often each value is used.
+fn uses(func: &Func) -> SecondaryMap<Value, u32> {
+    let mut uses = SecondaryMap::new(0);
+    func.for_each_inst(|_, inst| {
+        for value in &func.insts[inst].args {
+            uses[*value] += 1;
+        }
+    });
+    func.for_each_region(|region| {
+        for value in func.regions[region].end.uses() {
+            uses[value] += 1;
+        }
+    });
+    uses
+}
+
+/// A vector that an instruction reads.
+#[derive(Clone, Copy, Debug)]
+enum Src {
+    Reg(Reg),
+    /// A constant with these bits in every lane of this many bytes, at this place among the constants.
+    Splat {
+        at: i32,
+        bits: u64,
+        width: usize,
+    },
+    /// At an address.
+    Mem(Mem),
+}
+
+/// The vectors of a column.
+type Lanes = Few<Src>;
+
+/// What a value of the IR has become.
+#[derive(Clone, Debug)]
+enum Held {
+    /// Nothing yet.
+    Nothing,
+    Const(Const),
+    /// The same in every lane.
+    Uniform(Reg),
+    /// Per column, its vectors.
+    Columns(Vec<Lanes>),
+    /// A bool: per column its masks, and how wide the lanes are for which they are.
+    Masks(Vec<Few<Reg>>, usize),
+    /// A bool that is the same in every lane.
+    UniformMask(Reg, usize),
+    /// Whether a lane of these masks is true.
+    Any(Vec<Reg>, usize),
+    /// A complex value: per column, its parts.
+    Parts(Vec<(Lanes, Lanes)>),
+}
+
+/// The state of selection.
+struct Cx<'a> {
+    mach: Mach,
+    /// Where instructions are added.
+    block: Block,
+    func: &'a Func,
+    varying: &'a SecondaryMap<Value, bool>,
+    plan: &'a Plan,
+    level: Level,
+    held: SecondaryMap<Value, Held>,
+    uses: SecondaryMap<Value, u32>,
+    /// The column that code is made for.
+    column: usize,
+    /// Whether the value being computed is the same in every lane, so that one vector is enough.
+    is_uniform: bool,
+    /// The first thing that could not be done.
+    refused: Option<String>,
+}
+
+impl Cx<'_> {
+    /// Notes that something cannot be done, which fails the whole function.
+    fn refuse(&mut self, what: String) {
+        self.refused.get_or_insert(what);
+    }
+
+    fn switch_to(&mut self, block: Block) {
+        self.block = block;
+        self.mach.order.push(block);
+    }
+
+    fn push(&mut self, inst: MachInst) {
+        self.mach.blocks[self.block.0].insts.push(inst);
+    }
+
+    fn emit(&mut self, code: Code, args: &[Arg]) {
+        self.push(MachInst::Op {
+            code,
+            args: SmallVec::from_slice(args),
+            mask: None,
+            zeroing: false,
+        });
+    }
+
+    /// An instruction whose result is zero in lanes that the mask leaves out.
+    fn emit_zeroing(&mut self, code: Code, args: &[Arg], mask: Reg) {
+        self.push(MachInst::Op {
+            code,
+            args: SmallVec::from_slice(args),
+            mask: Some(mask),
+            zeroing: true,
+        });
+    }
+
+    /// An instruction under a mask.
+    fn emit_masked(&mut self, code: Code, args: &[Arg], mask: Reg) {
+        self.push(MachInst::Op {
+            code,
+            args: SmallVec::from_slice(args),
+            mask: Some(mask),
+            zeroing: false,
+        });
+    }
+
+    fn vector(&mut self) -> Reg {
+        self.mach.reg(Class::Vector)
+    }
+
+    /// How many vectors or masks a value of so wide lanes has in a column.
+    fn count(&self, width: usize) -> usize {
+        if self.is_uniform {
+            1
+        } else {
+            self.plan.count(width)
+        }
+    }
+
+    /// The vectors of a value that is neither bool nor complex, in the current column.
+    fn lanes(&mut self, value: Value) -> Lanes {
+        let count = self.count(super::plan::width(self.func.dtype(value)));
+        match &self.held[value] {
+            Held::Const(constant) => {
+                let constant = *constant;
+                smallvec![self.splat(constant); count]
+            }
+            Held::Uniform(reg) => smallvec![Src::Reg(*reg); count],
+            Held::Columns(columns) => columns[self.column].clone(),
+            _ => {
+                self.refuse(format!("{value} as vectors"));
+                smallvec![self.zero(); count]
+            }
+        }
+    }
+
+    /// A complex value's parts in the current column.
+    fn parts(&mut self, value: Value) -> (Lanes, Lanes) {
+        match &self.held[value] {
+            Held::Parts(columns) => {
+                // A pair that is the same in every lane stands there once.
+                let (re, im) = columns.get(self.column).unwrap_or(&columns[0]);
+                let count = self.count(super::plan::width(self.func.dtype(value)));
+                let all = |lanes: &Lanes| lanes.iter().cycle().take(count).copied().collect();
+                (all(re), all(im))
+            }
+            Held::Const(constant) => {
+                let constant = *constant;
+                let count = self.count(constant.dtype().part().size());
+                let (re, im) = (self.splat(constant.re()), self.splat(constant.im()));
+                (smallvec![re; count], smallvec![im; count])
+            }
+            _ => {
+                self.refuse(format!("a computed complex {value}"));
+                (smallvec![], smallvec![])
+            }
+        }
+    }
+
+    /// Notes the vectors of a value in the current column.
+    fn set_lanes(&mut self, value: Value, lanes: Lanes) {
+        if self.is_uniform {
+            let reg = self.reg(lanes[0], Lane::of(self.func.dtype(value)));
+            self.held[value] = Held::Uniform(reg);
+        } else if let Held::Columns(columns) = &mut self.held[value]
+            && self.column > 0
+        {
+            columns.push(lanes);
+        } else {
+            self.held[value] = Held::Columns(vec![lanes]);
+        }
+    }
+
+    /// Notes the masks of a value in the current column, for lanes of this width.
+    fn set_masks(&mut self, value: Value, masks: Few<Reg>, width: usize) {
+        if self.is_uniform {
+            self.held[value] = Held::UniformMask(masks[0], width);
+        } else if let Held::Masks(columns, _) = &mut self.held[value]
+            && self.column > 0
+        {
+            columns.push(masks);
+        } else {
+            self.held[value] = Held::Masks(vec![masks], width);
+        }
+    }
+
+    fn set_parts(&mut self, value: Value, parts: (Lanes, Lanes)) {
+        if let Held::Parts(columns) = &mut self.held[value]
+            && self.column > 0
+        {
+            columns.push(parts);
+        } else {
+            self.held[value] = Held::Parts(vec![parts]);
+        }
+    }
+
+    /// Selects for an instruction without regions, in the current column.
+    fn straight(&mut self, inst: Inst) {
+        let func = self.func;
+        let data = &func.insts[inst];
+        let result = data.results[0];
+        match &data.kind {
+            InstKind::Const(constant) => self.held[result] = Held::Const(*constant),
+            InstKind::Index(_) => {}
+            InstKind::Op(op) => {
+                self.is_uniform = !self.varying[result];
+                if !self.is_uniform || self.column == 0 {
+                    self.op(*op, &data.args, result);
+                }
+                self.is_uniform = false;
+            }
+            InstKind::Math(f) => self.refuse(format!("`{}`", f.info().id)),
+            InstKind::If { .. } | InstKind::Loop { .. } => {}
+        }
+    }
+
+    fn op(&mut self, op: Op, args: &[Value], result: Value) {
+        let from = self.func.dtype(args[0]);
+        match op {
+            Op::Complex => {
+                let parts = (self.lanes(args[0]), self.lanes(args[1]));
+                self.set_parts(result, parts);
+            }
+            Op::Re => {
+                let re = self.parts(args[0]).0;
+                self.set_lanes(result, re);
+            }
+            Op::Im => {
+                let im = self.parts(args[0]).1;
+                self.set_lanes(result, im);
+            }
+            Op::Any => self.any(args[0], result),
+            Op::Convert => self.convert(args[0], result),
+            Op::Bitcast => self.bitcast(args[0], result),
+            Op::Select => self.choose(args, result),
+            Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => self.compare(op, args, result),
+            Op::And | Op::Or | Op::Xor | Op::Not if from == DType::Bool => {
+                self.mask_logic(op, args, result);
+            }
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::Div
+            | Op::Rem
+            | Op::Neg
+            | Op::Abs
+            | Op::MulAdd
+            | Op::Sqrt
+            | Op::Min
+            | Op::Max
+            | Op::Minimum
+            | Op::Maximum
+            | Op::Floor
+            | Op::Ceil
+            | Op::Trunc
+            | Op::RoundTiesEven
+            | Op::And
+            | Op::Or
+            | Op::Xor
+            | Op::Not
+            | Op::Shl
+            | Op::Shr => {
+                let lanes: SmallVec<[Lanes; 3]> = args.iter().map(|v| self.lanes(*v)).collect();
+                let vectors = (0..lanes[0].len())
+                    .map(|i| {
+                        let srcs: Few<Src> = lanes.iter().map(|l| l[i]).collect();
+                        Src::Reg(self.arith(op, from, &srcs, args))
+                    })
+                    .collect();
+                self.set_lanes(result, vectors);
+            }
+        }
+    }
+}

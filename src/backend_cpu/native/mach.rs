@@ -1,0 +1,190 @@
+//! Machine code before registers are allocated: instructions over virtual registers, in blocks with parameters.
+
+use iced_x86::{Code, Register};
+use regalloc2::{RegClass, VReg};
+use smallvec::SmallVec;
+
+/// A virtual register.
+pub(super) type Reg = VReg;
+
+/// What a register can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A general register.
+    General,
+    /// A mask register, k1 to k7. Machines without them keep masks in vector registers.
+    Mask,
+    /// A vector register.
+    Vector,
+}
+
+impl Class {
+    /// The name that the register allocator has for it.
+    pub(super) fn regalloc(self) -> RegClass {
+        match self {
+            Class::General => RegClass::Int,
+            Class::Mask => RegClass::Float,
+            Class::Vector => RegClass::Vector,
+        }
+    }
+}
+
+/// A block, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block(pub(super) usize);
+
+/// Where a memory operand starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Base {
+    /// At the address in a register.
+    Reg(Reg),
+    /// At the start of the constants.
+    Constants,
+    /// At the start of the buffers in the frame.
+    Frame,
+}
+
+/// A memory operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mem {
+    pub(super) base: Base,
+    pub(super) offset: i32,
+    /// Whether one element is read and taken for every lane.
+    pub(super) broadcast: bool,
+}
+
+/// An operand, in the order of the instruction's encoding, with its role.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Arg {
+    /// Written.
+    Def(Reg),
+    /// Read.
+    Use(Reg),
+    /// Read as the first register, written as the second one: the machine has one register for both.
+    Tied(Reg, Reg),
+    /// A register of which nothing is known and nothing asked, as in `x ^ x`.
+    Any(Register),
+    Mem(Mem),
+    Imm(i64),
+}
+
+/// Condition codes that branches and conditional moves test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cond {
+    Equal,
+    NotEqual,
+    Less,
+    GreaterEqual,
+}
+
+impl Cond {
+    /// True where this one is false.
+    pub(super) fn inverse(self) -> Cond {
+        match self {
+            Cond::Equal => Cond::NotEqual,
+            Cond::NotEqual => Cond::Equal,
+            Cond::Less => Cond::GreaterEqual,
+            Cond::GreaterEqual => Cond::Less,
+        }
+    }
+
+    /// The conditional jump.
+    pub(super) fn jump(self) -> Code {
+        match self {
+            Cond::Equal => Code::Je_rel32_64,
+            Cond::NotEqual => Code::Jne_rel32_64,
+            Cond::Less => Code::Jl_rel32_64,
+            Cond::GreaterEqual => Code::Jge_rel32_64,
+        }
+    }
+
+    /// The conditional move.
+    pub(super) fn cmov(self) -> Code {
+        match self {
+            Cond::Equal => Code::Cmove_r64_rm64,
+            Cond::NotEqual => Code::Cmovne_r64_rm64,
+            Cond::Less => Code::Cmovl_r64_rm64,
+            Cond::GreaterEqual => Code::Cmovge_r64_rm64,
+        }
+    }
+}
+
+/// An instruction of the machine, or one of the few things that become several of them.
+#[derive(Clone, Debug)]
+pub(super) enum MachInst {
+    /// A machine instruction.
+    Op {
+        code: Code,
+        args: SmallVec<[Arg; 4]>,
+        /// Lanes that are written; all if there is none.
+        mask: Option<Reg>,
+        /// Whether lanes that the mask leaves out become zero instead of staying.
+        zeroing: bool,
+    },
+    /// The function's parameters.
+    Start(Vec<Reg>),
+    /// Calls a function of this process with the C calling convention and integer arguments.
+    Call(usize, Vec<Reg>),
+    /// Goes on at a block with these arguments for its parameters.
+    Jump(Block, Vec<Reg>),
+    /// Goes on at the first block if the condition holds, else at the second. Both have one predecessor.
+    Branch(Cond, Block, Block),
+    /// Leaves the function.
+    Return,
+}
+
+/// A block's parameters and its instructions, the last of which ends it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BlockData {
+    pub(super) params: Vec<Reg>,
+    pub(super) insts: Vec<MachInst>,
+}
+
+/// A function.
+#[derive(Debug, Default)]
+pub(super) struct Mach {
+    /// Every block, by its number.
+    pub(super) blocks: Vec<BlockData>,
+    /// The blocks in the order in which they are laid out; the first one is entered.
+    pub(super) order: Vec<Block>,
+    /// How many virtual registers there are.
+    pub(super) regs: usize,
+    /// Read-only data.
+    pub(super) constants: Vec<u8>,
+    /// Bytes of buffers in the frame.
+    pub(super) frame: usize,
+}
+
+impl Mach {
+    /// A new register.
+    pub(super) fn reg(&mut self, class: Class) -> Reg {
+        self.regs += 1;
+        VReg::new(self.regs - 1, class.regalloc())
+    }
+
+    /// A new block, laid out when something is first put into it.
+    pub(super) fn block(&mut self) -> Block {
+        self.blocks.push(BlockData::default());
+        Block(self.blocks.len() - 1)
+    }
+
+    /// Where these bytes stand among the constants, aligned to their size.
+    pub(super) fn constant(&mut self, bytes: &[u8]) -> i32 {
+        let size = bytes.len();
+        let known = self.constants.chunks_exact(size).position(|c| c == bytes);
+        let index = known.unwrap_or_else(|| {
+            self.constants
+                .resize(self.constants.len().next_multiple_of(size), 0);
+            self.constants.extend_from_slice(bytes);
+            self.constants.len() / size - 1
+        });
+        (index * size) as i32
+    }
+
+    /// Where a new buffer of so many bytes starts in the frame.
+    pub(super) fn buffer(&mut self, bytes: usize) -> i32 {
+        let start = self.frame;
+        self.frame += bytes.next_multiple_of(64);
+        start as i32
+    }
+}

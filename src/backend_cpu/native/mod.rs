@@ -1,0 +1,67 @@
+//! Vector code of our own for x86-64, with 256-bit and 512-bit vectors.
+//!
+//! From the SPMD form: [`isel`] selects instructions by the table in [`codes`], [`regalloc`] gives them registers, and
+//! [`emit`] makes bytes. The function has NumPy's inner-loop ABI, as the other code generator's.
+
+mod codes;
+mod dead;
+mod emit;
+mod frame;
+mod isel;
+mod level;
+mod mach;
+mod plan;
+mod regalloc;
+
+pub(crate) use level::Level;
+
+use ufc_ir::Func;
+use ufc_ir::passes::{carry, cse, dce, spmd, uniform};
+use ufc_target::BackendError;
+
+/// Machine code and its text.
+pub(crate) struct Code {
+    emitted: emit::Emitted,
+}
+
+impl Code {
+    /// A position-independent function with the type [`ufc_target::InnerLoop`], from its first byte on.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.emitted.bytes
+    }
+
+    /// The instructions as text.
+    pub(crate) fn text(&self) -> String {
+        self.emitted.text()
+    }
+}
+
+/// Compiles a legal function; for launches in which the parameters of these numbers are broadcast, if there are any.
+///
+/// # Errors
+/// [`BackendError::Unsupported`] if the level has no code for something; else a bug of ours.
+pub(crate) fn compile(
+    func: &Func,
+    level: Level,
+    interleave: Option<usize>,
+    broadcast: &[usize],
+) -> Result<Code, BackendError> {
+    let positions = ufc_target::launch::positions(func);
+    let mut func = func.clone();
+    spmd::run_with(&mut func, broadcast);
+    if level == Level::Avx2 {
+        crate::clif::masks::run(&mut func);
+    } else {
+        carry::run(&mut func);
+    }
+    cse::run(&mut func);
+    dce::run(&mut func);
+    let varying = uniform::analyze_with(&func, broadcast);
+    let plan = plan::Plan::new(&func, &varying, level, interleave);
+    let mut mach = isel::select(&func, &varying, &plan, &positions, level)?;
+    dead::run(&mut mach);
+    let allocated = regalloc::allocate(&mach, level)?;
+    Ok(Code {
+        emitted: emit::emit(&mach, &allocated, level)?,
+    })
+}

@@ -1,0 +1,96 @@
+//! How a function's values are spread over vectors: lanes per turn, columns, and the lane width of masks.
+
+use super::level::Level;
+pub(super) use crate::vplan::lane_width as width;
+use crate::vplan::{mask_widths, pressure};
+use ufc_ir::DType;
+use ufc_ir::func::{Func, InstKind, SecondaryMap, Value};
+
+/// The decisions about a function.
+pub(super) struct Plan {
+    /// Lanes computed per turn of the loop over elements.
+    pub(super) lanes: usize,
+    column_lanes: usize,
+    vector: usize,
+    masks: SecondaryMap<Value, usize>,
+}
+
+impl Plan {
+    /// Chooses for a function in SPMD form; `interleave` vectors of the widest lanes are in flight, if it is given.
+    pub(super) fn new(
+        func: &Func,
+        varying: &SecondaryMap<Value, bool>,
+        level: Level,
+        interleave: Option<usize>,
+    ) -> Plan {
+        // Uniform bools are masks here, too, and have a width.
+        let masks = mask_widths(func, &SecondaryMap::new(true));
+        let vector = level.vector();
+        let (narrowest, widest) = widths(func, &masks);
+        let column_lanes = vector / narrowest;
+        let interleave = match interleave {
+            Some(wanted) => wanted.clamp(1, 8).next_power_of_two(),
+            None => chosen(func, pressure(func, varying), level),
+        };
+        let lanes = interleave * vector / widest;
+        Plan {
+            lanes: lanes.max(column_lanes),
+            column_lanes,
+            vector,
+            masks,
+        }
+    }
+
+    /// Width in bytes of the lanes that a bool's masks are for.
+    pub(super) fn mask(&self, value: Value) -> usize {
+        self.masks[value].max(self.vector / self.column_lanes)
+    }
+
+    /// How many vectors of a column hold a value whose lanes are so wide.
+    pub(super) fn count(&self, width: usize) -> usize {
+        self.column_lanes * width / self.vector
+    }
+
+    /// How many columns a turn has.
+    pub(super) fn columns(&self) -> usize {
+        self.lanes / self.column_lanes
+    }
+
+    /// Lanes of a column.
+    pub(super) fn column_lanes(&self) -> usize {
+        self.column_lanes
+    }
+}
+
+/// The narrowest and the widest lanes in use.
+fn widths(func: &Func, masks: &SecondaryMap<Value, usize>) -> (usize, usize) {
+    let mut used = vec![];
+    used.extend(func.param_dtypes().into_iter().map(width));
+    used.extend(func.results.iter().map(|d| width(*d)));
+    func.for_each_inst(|_, inst| {
+        for value in &func.insts[inst].results {
+            match func.dtype(*value) {
+                DType::Bool => used.push(masks[*value].max(4)),
+                dtype => used.push(width(dtype)),
+            }
+        }
+    });
+    let narrowest = used.iter().min().copied().unwrap_or(4);
+    let widest = used.iter().max().copied().unwrap_or(4);
+    (narrowest, widest)
+}
+
+/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results.
+fn chosen(func: &Func, pressure: usize, level: Level) -> usize {
+    let mut has_loop = false;
+    func.for_each_inst(|_, inst| {
+        has_loop |= matches!(func.insts[inst].kind, InstKind::Loop { .. });
+    });
+    let registers = level.registers();
+    match (has_loop, pressure) {
+        (true, p) if 4 * p <= registers + registers / 4 => 4,
+        (false, p) if 3 * p <= registers => 4,
+        (_, p) if p < registers => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,99 @@
+//! The code generator of our own: what it has code for at each level, and what the code looks like.
+
+use super::ops::{Constant, cases, single};
+use super::{legal, random_layouts};
+use crate::clif::jit::Code;
+use crate::clif::pool::Pool;
+use crate::native::{Level, compile};
+use ufc_ir::builder::Builder;
+use ufc_ir::ops::Op;
+use ufc_ir::testing::Rng;
+use ufc_ir::{DType, Func};
+use ufc_target::BackendError;
+
+/// Operations that the 256-bit level leaves to Cranelift: the processor has no vector form of them.
+fn is_left_out(op: Op, from: DType, to: Option<DType>) -> bool {
+    let long = |d: DType| matches!(d, DType::I64 | DType::U64);
+    match op {
+        Op::Div | Op::Rem => long(from),
+        Op::Convert => {
+            to.is_some_and(|to| (long(from) && to.is_float()) || (long(to) && from.is_float()))
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn every_operation_has_code_of_our_own() {
+    for (op, dtype, to) in cases() {
+        let func = single(op, dtype, to, Constant::None);
+        for level in Level::ALL {
+            let compiled = compile(&func, level, None, &[]);
+            if level == Level::Avx2 && is_left_out(op, dtype, to) {
+                assert!(
+                    matches!(compiled, Err(BackendError::Unsupported(_))),
+                    "{} at {level}",
+                    func.name
+                );
+            } else if let Err(error) = compiled {
+                panic!("{} at {level}: {error}", func.name);
+            }
+        }
+    }
+}
+
+/// a * x + y.
+fn saxpy() -> Func {
+    let mut func = Func::new("saxpy");
+    let mut b = Builder::new(&mut func);
+    let [a, x, y] = ["a", "x", "y"].map(|name| b.param(name, DType::F32));
+    let product = b.op(Op::Mul, &[a, x]);
+    let sum = b.op(Op::Add, &[product, y]);
+    b.finish(vec![sum]);
+    func
+}
+
+#[test]
+fn the_text_shows_vectors_of_the_levels_width() {
+    for (level, name) in [(Level::Avx2, "ymm"), (Level::Avx512, "zmm")] {
+        let code = compile(&saxpy(), level, Some(1), &[]).expect("compiles");
+        let text = code.text();
+        let product = text.lines().filter(|line| line.contains("vmulps"));
+        let product: Vec<&str> = product.collect();
+        assert_eq!(product.len(), 1, "{text}");
+        assert!(product[0].contains(name), "{text}");
+        assert!(!text.contains("vfmadd"), "nothing is contracted: {text}");
+        assert!(text.trim_end().ends_with("ret"), "{text}");
+        assert!(text.contains("vzeroupper"), "{text}");
+    }
+}
+
+#[test]
+fn many_live_values_are_spilled_and_right() {
+    let mut func = Func::new("spills");
+    let mut b = Builder::new(&mut func);
+    let x = b.param("x", DType::F64);
+    let mut values = vec![x];
+    for i in 0..60 {
+        let last = values[i];
+        let root = b.op(Op::Sqrt, &[last]);
+        values.push(b.op(Op::Add, &[root, x]));
+    }
+    // The first ones are used last, so that all are live at once.
+    let mut sum = x;
+    for value in values.iter().rev() {
+        let product = b.op(Op::Mul, &[sum, *value]);
+        sum = b.op(Op::Sub, &[*value, product]);
+    }
+    b.finish(vec![sum]);
+    let legal = legal(func);
+    let mut rng = Rng::new(5);
+    for level in Level::ALL.into_iter().filter(|level| level.is_present()) {
+        let compiled = compile(legal.func(), level, Some(4), &[]).expect("compiles");
+        let code = Code::load(compiled.bytes(), Pool::default()).expect("loads");
+        for n in [1, 31, 64, 100] {
+            let layouts = random_layouts(&mut rng, legal.func());
+            super::check(legal.func(), &code, n, &layouts, &mut rng, "spills");
+        }
+    }
+}
