@@ -114,7 +114,8 @@ impl CpuLoop {
 
     /// How a launch is cut into blocks.
     fn split(&self, rows: usize, inner: usize, watched: bool, threads: usize) -> Blocks {
-        let wanted = (BLOCK_NS / self.element_ns) as usize;
+        // One element alone may take longer than a block should.
+        let wanted = (BLOCK_NS / self.element_ns).max(1.0) as usize;
         let wanted = wanted.next_multiple_of(BLOCK_UNIT);
         let total = rows.saturating_mul(inner);
         let is_short = total as f64 * self.element_ns < PARALLEL_NS;
