@@ -37,6 +37,13 @@ impl Module {
             .map(|(i, expr)| (ExprId(i as u32), expr))
     }
 
+    /// The expressions with numbers in this range, as a function's or constant's are.
+    pub fn exprs_in(&self, range: &std::ops::Range<u32>) -> &[Expr] {
+        self.exprs
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default()
+    }
+
     /// How many expressions there are; ids made later are not below it.
     pub fn expr_count(&self) -> u32 {
         self.exprs.len() as u32

@@ -4,7 +4,7 @@ use crate::ast::{ExprKind, Module};
 use crate::codes::Code;
 use crate::diag::{Diagnostic, Sink};
 use crate::span::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use ufc_ir::DType;
 use ufc_ir::ops::{AnyOp, Op};
 
@@ -21,7 +21,7 @@ pub enum Item {
 #[derive(Clone, Debug, Default)]
 pub struct Items {
     by_name: HashMap<String, Item>,
-    recursive: Vec<Item>,
+    recursive: HashSet<Item>,
 }
 
 impl Items {
@@ -92,7 +92,7 @@ impl Items {
             Item::Constant(i) => module.constants[i].exprs.clone(),
         };
         let mut uses = Vec::new();
-        for (_, expr) in module.exprs().skip(range.start as usize).take(range.len()) {
+        for expr in module.exprs_in(&range) {
             let (ExprKind::Call { path, .. } | ExprKind::Path(path)) = &expr.kind else {
                 continue;
             };

@@ -53,26 +53,23 @@ impl Lowering<'_> {
         if self.dead {
             return self.zeros(ty);
         }
+        let known = [start, end]
+            .iter()
+            .all(|bound| self.func.constant(*bound).is_some());
+        if !known && step.is_none() && !range.inclusive {
+            let counter = self.plain_counter(range, start, end);
+            return self.turns(id, kind, Some(counter), body, ty);
+        }
         let compare = if range.inclusive { Op::Le } else { Op::Lt };
         let any = self.core(compare, start, end);
+        let some = |cx: &mut Self| {
+            let counter = cx.counted(range, start, end, step);
+            cx.turns(id, kind, Some(counter), body, ty)
+        };
         match self.cond(any) {
+            Cond::Known(true) => some(self),
             Cond::Known(false) => Vec::new(),
-            Cond::Value(_) if step.is_none() && !range.inclusive => {
-                let counter = self.plain_counter(range, start, end);
-                self.turns(id, kind, Some(counter), body, ty)
-            }
-            known @ Cond::Known(true) => {
-                debug_assert_eq!(known, Cond::Known(true));
-                let counter = self.counted(range, start, end, step);
-                self.turns(id, kind, Some(counter), body, ty)
-            }
-            any => {
-                let some = |cx: &mut Self| {
-                    let counter = cx.counted(range, start, end, step);
-                    cx.turns(id, kind, Some(counter), body, ty)
-                };
-                self.branch(any, false, ty, some, |_| Vec::new())
-            }
+            any => self.branch(any, false, ty, some, |_| Vec::new()),
         }
     }
 

@@ -17,8 +17,9 @@ fn codes(source: String) -> Vec<Code> {
                     .iter()
                     .filter_map(|g| g.set.iter().next())
                     .collect();
-                if let Err(errors) = module.lower(&kernel.name, &types) {
-                    diagnostics.extend(errors);
+                match module.lower(&kernel.name, &types) {
+                    Ok(func) => assert!(ufc_ir::verify::verify(&func).is_ok()),
+                    Err(errors) => diagnostics.extend(errors),
                 }
             }
         }
