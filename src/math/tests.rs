@@ -398,3 +398,121 @@ fn every_function_has_an_expansion_for_every_dtype() {
         }
     }
 }
+
+/// Published inputs whose results are hard to round (V. Lefèvre's and P. Zimmermann's lists), and 6381956970095103 2^797,
+/// which is nearer to a multiple of pi/2 than any other f64: function, arguments, result correctly rounded.
+const HARD: &[(MathFn, u64, u64, u64)] = &[
+    (MathFn::Exp, 0x3fe0_122e_f372_12eb, 0, 0x3ffa_702b_2ce9_1b30),
+    (MathFn::Exp, 0x3fe3_d963_bb75_2a00, 0, 0x3ffd_c05a_79db_2121),
+    (MathFn::Exp, 0x3fea_ccfb_e46b_4ef0, 0, 0x4002_7c2e_4bc1_ee70),
+    (MathFn::Exp, 0x3fe0_0d48_a707_b93e, 0, 0x3ffa_6c1f_317c_887b),
+    (MathFn::Exp, 0x3ff3_9d97_9db2_c12a, 0, 0x400b_4287_d4d3_9262),
+    (
+        MathFn::Exp2,
+        0x4080_002f_f138_8649,
+        0,
+        0x5ff0_4301_1591_8f99,
+    ),
+    (
+        MathFn::Exp2,
+        0x4080_03b8_1681_e9ba,
+        0,
+        0x5ff6_1555_f758_85b4,
+    ),
+    (
+        MathFn::Exp2,
+        0xc090_cbff_ffff_ffff,
+        0,
+        0x0000_0000_0000_0001,
+    ),
+    (MathFn::Ln, 0x3ffa_6ae5_1423_26b5, 0, 0x3fe0_0bcc_31eb_ded7),
+    (MathFn::Ln, 0x4001_e852_e695_1306, 0, 0x3fe9_c8f0_dc26_95d4),
+    (MathFn::Ln, 0x4080_2c72_cd3d_ea4a, 0, 0x4018_ff18_bf2f_cd5a),
+    (MathFn::Ln, 0x42ca_6004_162f_2b8c, 0, 0x403f_b103_165b_ad11),
+    (MathFn::Sin, 0x4000_0502_3d32_fee5, 0, 0x3fed_109a_d145_c88f),
+    (MathFn::Sin, 0x3f20_0874_a5f9_fc33, 0, 0x3f20_0874_a54e_4265),
+    (MathFn::Sin, 0x3ff0_192d_eafa_c33f, 0, 0x3feb_0868_a906_1ed0),
+    (MathFn::Sin, 0x7506_ac5b_262c_a1ff, 0, 0x3ff0_0000_0000_0000),
+    (MathFn::Cos, 0x4000_0502_3d32_fee5, 0, 0xbfda_c690_9aed_ad7b),
+    (MathFn::Cos, 0x3ff9_21fb_5444_2d18, 0, 0x3c91_a626_3314_5c07),
+    (MathFn::Cos, 0x7506_ac5b_262c_a1ff, 0, 0xbc21_4ae7_2e6b_a22f),
+    (MathFn::Tan, 0x3ff0_05c4_ae44_e6c0, 0, 0x3ff8_fef1_e1cd_f9af),
+    (MathFn::Tan, 0x3fa0_cc3c_8515_7bf6, 0, 0x3fa0_cdc7_abb1_2dab),
+    (MathFn::Tan, 0x3fe1_3594_ab85_bf05, 0, 0x3fe3_15f5_15d6_92fc),
+    (MathFn::Tan, 0x7506_ac5b_262c_a1ff, 0, 0xc3bd_9ba9_a797_5636),
+    (
+        MathFn::Tanh,
+        0x4010_0a0f_3cf9_99ac,
+        0,
+        0x3fef_fa9c_cbda_578a,
+    ),
+    (
+        MathFn::Tanh,
+        0x3fe0_481d_c5df_327d,
+        0,
+        0x3fde_044b_e1e1_3e31,
+    ),
+    (
+        MathFn::Tanh,
+        0x4033_0fc1_931f_09c8,
+        0,
+        0x3fef_ffff_ffff_ffff,
+    ),
+    (
+        MathFn::Tanh,
+        0x3fb0_18a1_e31f_3a2f,
+        0,
+        0x3fb0_1335_f7c2_0457,
+    ),
+    (
+        MathFn::Pow,
+        0x3fef_ffff_ffff_fffc,
+        0x3fdf_ffff_ffff_ffff,
+        0x3fef_ffff_ffff_fffe,
+    ),
+    (
+        MathFn::Pow,
+        0x3fef_ffff_ffff_fffc,
+        0xbfdf_ffff_ffff_fffd,
+        0x3ff0_0000_0000_0001,
+    ),
+    (
+        MathFn::Pow,
+        0x3fef_ffff_ffff_fff0,
+        0xbfcf_ffff_ffff_fff6,
+        0x3ff0_0000_0000_0002,
+    ),
+    (
+        MathFn::Pow,
+        0x3fef_ffff_ffff_fff8,
+        0xbfcf_ffff_ffff_fffb,
+        0x3ff0_0000_0000_0001,
+    ),
+];
+
+#[test]
+fn hard_cases_are_at_most_a_neighbour_off() {
+    for &(f, x, y, want) in HARD {
+        let args = [x, y].map(|bits| Const::f64(f64::from_bits(bits)));
+        let found = call(f, &args[..f.info().rule.arity()]).as_f64();
+        let off = found.to_bits().abs_diff(want);
+        assert!(off <= 1, "{f:?} {x:#x} {y:#x}: {found:e}, {off} off");
+    }
+}
+
+#[test]
+fn sine_and_cosine_together_are_those_alone() {
+    let both = expand_math(kernel(
+        AnyOp::Math(MathFn::SinCos),
+        &[DType::F32],
+        DType::F32,
+    ))
+    .unwrap();
+    let mut bits = Bits(3);
+    for _ in 0..2000 {
+        let x = bits.value(DType::F32);
+        let found = run_one(&both, &[x]).unwrap();
+        assert!(found[0].same(call(MathFn::Sin, &[x])), "{x:?}");
+        assert!(found[1].same(call(MathFn::Cos, &[x])), "{x:?}");
+    }
+}
