@@ -32,6 +32,8 @@ pub(crate) fn lane_width(dtype: DType) -> usize {
 pub(crate) struct Plan {
     /// Lanes computed per turn of the loop over elements.
     pub(crate) lanes: usize,
+    /// How many columns of straight code outside loops are emitted side by side, sharing the constants they load.
+    pub(crate) abreast: usize,
     column_lanes: usize,
     masks: SecondaryMap<Value, usize>,
 }
@@ -54,6 +56,11 @@ impl Plan {
         let least = VECTOR / census.narrowest;
         Plan {
             lanes: lanes.max(least),
+            abreast: if census.pressure <= 6 && census.size > 16 {
+                2
+            } else {
+                1
+            },
             column_lanes: least,
             masks,
         }
@@ -81,6 +88,7 @@ struct Census {
     narrowest: usize,
     pressure: usize,
     has_loop: bool,
+    size: usize,
 }
 
 impl Census {
@@ -94,6 +102,7 @@ impl Census {
             narrowest: VECTOR,
             pressure: 0,
             has_loop: false,
+            size: func.size(),
         };
         let memory = func.params().iter().map(|v| func.dtype(*v));
         for dtype in memory.chain(func.results.iter().copied()) {
@@ -121,12 +130,12 @@ impl Census {
         self.narrowest = self.narrowest.min(width);
     }
 
-    /// As many vectors in flight as the 16 registers hold; loops gain most, for they wait on their own results.
+    /// Loops gain most from vectors in flight, for they wait on their own results, but what they carry has to find room
+    /// in 16 registers. Straight code takes registers for a column at a time; there only the code's size counts.
     fn interleave(&self) -> usize {
-        match (self.has_loop, self.pressure) {
-            (true, 0..=8) => 4,
-            (false, 0..=5) => 4,
-            (_, 0..=14) => 2,
+        match (self.has_loop, self.pressure, self.size) {
+            (true, 0..=9, _) | (false, _, 0..=400) => 4,
+            (true, 10..=14, _) | (false, _, 401..=1200) => 2,
             _ => 1,
         }
     }

@@ -89,6 +89,12 @@ impl Cx<'_, '_> {
 
     fn absolute(&mut self, dtype: DType, a: Clif) -> Clif {
         match dtype {
+            // One instruction with a constant in memory, where Cranelift would compute the constant.
+            DType::F32 | DType::F64 if self.is_vector(a) => {
+                let lane = self.lane_of(a);
+                let magnitude = self.splat_bits(lane, u64::MAX >> (65 - dtype.bits()));
+                self.b.ins().band(a, magnitude)
+            }
             DType::F32 | DType::F64 => self.b.ins().fabs(a),
             DType::F16 | DType::BF16 => {
                 let magnitude = self.bits_like(a, 0x7fff);

@@ -50,11 +50,23 @@ impl Cx<'_, '_> {
 
     /// Lowers straight code column by column.
     fn straight_steps(&mut self, steps: &[Step]) {
-        self.kept_constants = self.has_few_constants(steps).then(Vec::new);
-        for column in 0..self.plan.columns() {
-            self.column = Some(column);
+        let keep = self.has_few_constants(steps);
+        self.kept_constants = keep.then(Vec::new);
+        let columns: Vec<usize> = (0..self.plan.columns()).collect();
+        let together: usize = std::env::var("TOGETHER")
+            .ok()
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(1);
+        for abreast in columns.chunks(together) {
             for step in steps {
-                self.step(step);
+                if !keep && abreast.len() > 1 {
+                    // Kept for the columns of this step alone.
+                    self.kept_constants = Some(Vec::new());
+                }
+                for column in abreast {
+                    self.column = Some(*column);
+                    self.step(step);
+                }
             }
         }
         self.column = None;

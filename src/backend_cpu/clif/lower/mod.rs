@@ -63,6 +63,7 @@ pub(crate) fn lower(
         held: SecondaryMap::new(Held::Nothing),
         splats: SecondaryMap::new(None),
         addresses: SecondaryMap::new(None),
+        uses: count_uses(func),
         loop_depth: 0,
         column: None,
         pool: Pool::default(),
@@ -82,6 +83,21 @@ pub(crate) fn lower(
             "{what} reached the CPU back end"
         ))),
     }
+}
+
+fn count_uses(func: &Func) -> SecondaryMap<Value, usize> {
+    let mut uses = SecondaryMap::new(0);
+    func.for_each_inst(|_, inst| {
+        for arg in &func.insts[inst].args {
+            uses[*arg] += 1;
+        }
+    });
+    func.for_each_region(|region| {
+        for value in func.regions[region].end.uses() {
+            uses[value] += 1;
+        }
+    });
+    uses
 }
 
 /// What a value of the IR has become.
@@ -141,6 +157,8 @@ struct Cx<'a, 'b> {
     splats: SecondaryMap<Value, Option<Clif>>,
     /// Where inputs lie whose vectors are in memory as they are.
     addresses: SecondaryMap<Value, Option<Clif>>,
+    /// How often each value is used.
+    uses: SecondaryMap<Value, usize>,
     loop_depth: usize,
     /// The column being emitted; none where all lanes are meant.
     column: Option<usize>,
@@ -387,12 +405,18 @@ impl Cx<'_, '_> {
             _ => {
                 let mut vectors: Vec<Lanes> = args.iter().map(|v| self.lanes(*v)).collect();
                 // Instructions take their second argument from memory.
-                if op.info().commutative && matches!(vectors[0], Lanes::Memory { .. }) {
+                let in_memory = matches!(vectors[0], Lanes::Memory { .. });
+                if op.info().commutative && in_memory || op == Op::MulAdd && self.outlives(args) {
                     vectors.swap(0, 1);
                 }
                 self.each(vectors, |cx, lanes| cx.arith(op, dtype, lanes))
             }
         }
+    }
+
+    /// Whether the first of two factors is used again, but not the second. A fused multiply-add overwrites its first.
+    fn outlives(&self, args: &[Value]) -> bool {
+        self.uses[args[0]] > 1 && self.uses[args[1]] == 1
     }
 
     /// Applies a lowering to each vector of the arguments in turn.

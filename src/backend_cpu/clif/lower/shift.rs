@@ -21,18 +21,30 @@ impl Cx<'_, '_> {
             amount
         };
         let amount = self.b.ins().band_imm_s(amount, i64::from(dtype.bits() - 1));
-        let shifted = match (left, dtype.is_signed()) {
+        let shifted = self.shift(left, dtype.is_signed(), value, amount);
+        self.canonical(shifted, dtype)
+    }
+
+    fn shift(&mut self, left: bool, signed: bool, value: Clif, amount: Clif) -> Clif {
+        match (left, signed) {
             (true, _) => self.b.ins().ishl(value, amount),
             (false, true) => self.b.ins().sshr(value, amount),
             (false, false) => self.b.ins().ushr(value, amount),
-        };
-        self.canonical(shifted, dtype)
+        }
     }
 
     /// Shifts values of which one or both vary.
     pub(super) fn vector_shift(&mut self, left: bool, args: &[Value]) -> Vec<Clif> {
         let dtype = self.func.dtype(args[0]);
         let values = self.vectors(args[0]);
+        if let Some(amount) = self.func.constant(args[1]) {
+            let amount = amount.bits() as i64 & i64::from(dtype.bits() - 1);
+            return self.each([values], |cx, lanes| {
+                let amount = cx.b.ins().iconst(I32, amount);
+                let shifted = cx.shift(left, dtype.is_signed(), lanes[0], amount);
+                cx.canonical(shifted, dtype)
+            });
+        }
         if let Held::Scalar(amount) = self.held[args[1]] {
             return self.each([values], |cx, lanes| {
                 cx.shift_by_scalar(left, dtype, lanes[0], amount)
@@ -50,11 +62,7 @@ impl Cx<'_, '_> {
         let mut value = value;
         for bit in 0..dtype.bits().trailing_zeros() {
             let by = self.b.ins().iconst(I32, 1 << bit);
-            let shifted = match (left, dtype.is_signed()) {
-                (true, _) => self.b.ins().ishl(value, by),
-                (false, true) => self.b.ins().sshr(value, by),
-                (false, false) => self.b.ins().ushr(value, by),
-            };
+            let shifted = self.shift(left, dtype.is_signed(), value, by);
             let to_sign = self.b.ins().iconst(I32, lane_bits - 1 - i64::from(bit));
             let mut mask = self.b.ins().ishl(amount, to_sign);
             if !self.isa.has_blend {
