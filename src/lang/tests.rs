@@ -2,6 +2,7 @@
 
 mod control;
 mod limits;
+mod mutations;
 mod pages;
 mod random;
 mod values;

@@ -10,6 +10,8 @@ enum Expr {
     Number(i32),
     Var(usize),
     Binary(&'static str, Box<Expr>, Box<Expr>),
+    /// A call of the helper with this number.
+    Call(usize, Box<Expr>, Box<Expr>),
     /// A choice, whose arms may jump.
     If(Box<Expr>, Vec<Stmt>, Box<Expr>, Box<Expr>),
 }
@@ -26,21 +28,30 @@ enum Stmt {
     Return(Expr),
 }
 
-struct Random(u64);
+struct Random {
+    state: u64,
+    /// How many helpers may be called.
+    helpers: usize,
+}
 
 impl Random {
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
+        self.state = self
+            .state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
+        (self.state >> 33) % n
     }
 
     fn expr(&mut self, depth: u32, loops: &[usize]) -> Expr {
-        match self.below(if depth == 0 { 2 } else { 6 }) {
+        match self.below(if depth == 0 { 2 } else { 7 }) {
             0 => Expr::Number(self.below(12) as i32 - 4),
             1 => Expr::Var(self.below(VARS as u64) as usize),
+            6 if self.helpers > 0 => {
+                let helper = self.below(self.helpers as u64) as usize;
+                let (a, b) = (self.expr(depth - 1, loops), self.expr(depth - 1, loops));
+                Expr::Call(helper, Box::new(a), Box::new(b))
+            }
             5 if depth > 1 => {
                 let condition = self.condition(depth - 1, loops);
                 let stmts = self.block(1, loops, 1);
@@ -159,6 +170,13 @@ fn show_expr(expr: &Expr, out: &mut String) {
             show_expr(b, out);
             write!(out, ")")
         }
+        Expr::Call(helper, a, b) => {
+            let _ = write!(out, "h{helper}(");
+            show_expr(a, out);
+            out.push_str(", ");
+            show_expr(b, out);
+            write!(out, ")")
+        }
         Expr::If(condition, stmts, a, b) => {
             out.push_str("(if ");
             show_expr(condition, out);
@@ -240,14 +258,18 @@ enum Jump {
 
 type Flow<T> = Result<T, Jump>;
 
-fn run_expr(expr: &Expr, vars: &mut [i32; VARS]) -> Flow<i32> {
+fn run_expr(expr: &Expr, vars: &mut [i32; VARS], helpers: &[Vec<Stmt>]) -> Flow<i32> {
     Ok(match expr {
         Expr::Number(n) => *n,
         Expr::Var(v) => vars[*v],
-        Expr::Binary("&&", a, b) => i32::from(run_expr(a, vars)? != 0 && run_expr(b, vars)? != 0),
-        Expr::Binary("||", a, b) => i32::from(run_expr(a, vars)? != 0 || run_expr(b, vars)? != 0),
+        Expr::Binary("&&", a, b) => {
+            i32::from(run_expr(a, vars, helpers)? != 0 && run_expr(b, vars, helpers)? != 0)
+        }
+        Expr::Binary("||", a, b) => {
+            i32::from(run_expr(a, vars, helpers)? != 0 || run_expr(b, vars, helpers)? != 0)
+        }
         Expr::Binary(op, a, b) => {
-            let (a, b) = (run_expr(a, vars)?, run_expr(b, vars)?);
+            let (a, b) = (run_expr(a, vars, helpers)?, run_expr(b, vars, helpers)?);
             match *op {
                 "+" => a.wrapping_add(b),
                 "-" => a.wrapping_sub(b),
@@ -275,19 +297,25 @@ fn run_expr(expr: &Expr, vars: &mut [i32; VARS]) -> Flow<i32> {
                 _ => i32::from(a > b),
             }
         }
+        Expr::Call(helper, a, b) => {
+            let (a, b) = (run_expr(a, vars, helpers)?, run_expr(b, vars, helpers)?);
+            run_program(&helpers[*helper], helpers, a, b)
+        }
         Expr::If(condition, stmts, a, b) => {
-            if run_expr(condition, vars)? != 0 {
-                run_block(stmts, vars)?;
-                run_expr(a, vars)?
+            if run_expr(condition, vars, helpers)? != 0 {
+                run_block(stmts, vars, helpers)?;
+                run_expr(a, vars, helpers)?
             } else {
-                run_expr(b, vars)?
+                run_expr(b, vars, helpers)?
             }
         }
     })
 }
 
-fn run_block(stmts: &[Stmt], vars: &mut [i32; VARS]) -> Flow<()> {
-    stmts.iter().try_for_each(|stmt| run_stmt(stmt, vars))
+fn run_block(stmts: &[Stmt], vars: &mut [i32; VARS], helpers: &[Vec<Stmt>]) -> Flow<()> {
+    stmts
+        .iter()
+        .try_for_each(|stmt| run_stmt(stmt, vars, helpers))
 }
 
 /// What a loop does after a turn: on with the next one, or out.
@@ -300,20 +328,20 @@ fn after_turn(flow: Flow<()>, number: usize) -> Flow<bool> {
     }
 }
 
-fn run_stmt(stmt: &Stmt, vars: &mut [i32; VARS]) -> Flow<()> {
+fn run_stmt(stmt: &Stmt, vars: &mut [i32; VARS], helpers: &[Vec<Stmt>]) -> Flow<()> {
     match stmt {
-        Stmt::Assign(v, value) => vars[*v] = run_expr(value, vars)?,
+        Stmt::Assign(v, value) => vars[*v] = run_expr(value, vars, helpers)?,
         Stmt::If(condition, a, b) => {
-            let chosen = if run_expr(condition, vars)? != 0 {
+            let chosen = if run_expr(condition, vars, helpers)? != 0 {
                 a
             } else {
                 b
             };
-            run_block(chosen, vars)?;
+            run_block(chosen, vars, helpers)?;
         }
         Stmt::For(number, start, end, inclusive, reversed, step, body) => {
-            let start = run_expr(start, vars)?.clamp(-3, 3);
-            let end = run_expr(end, vars)?.clamp(-4, 6);
+            let start = run_expr(start, vars, helpers)?.clamp(-3, 3);
+            let end = run_expr(end, vars, helpers)?.clamp(-4, 6);
             let end = if *inclusive { end + 1 } else { end };
             let mut values: Vec<i32> = (start..end).collect();
             if *reversed {
@@ -321,29 +349,31 @@ fn run_stmt(stmt: &Stmt, vars: &mut [i32; VARS]) -> Flow<()> {
             }
             for value in values.into_iter().step_by(step.unwrap_or(1) as usize) {
                 vars[0] = vars[0].wrapping_add(value);
-                if !after_turn(run_block(body, vars), *number)? {
+                if !after_turn(run_block(body, vars, helpers), *number)? {
                     break;
                 }
             }
         }
         Stmt::While(number, turns, condition, body) => {
             for _ in 0..*turns {
-                if run_expr(condition, vars)? == 0 || !after_turn(run_block(body, vars), *number)? {
+                if run_expr(condition, vars, helpers)? == 0
+                    || !after_turn(run_block(body, vars, helpers), *number)?
+                {
                     break;
                 }
             }
         }
         Stmt::Break(number) => return Err(Jump::Break(*number)),
         Stmt::Continue(number) => return Err(Jump::Continue(*number)),
-        Stmt::Return(value) => return Err(Jump::Return(run_expr(value, vars)?)),
+        Stmt::Return(value) => return Err(Jump::Return(run_expr(value, vars, helpers)?)),
     }
     Ok(())
 }
 
 /// What a program gives when it is run directly.
-fn run_program(program: &[Stmt], a: i32, b: i32) -> i32 {
+fn run_program(program: &[Stmt], helpers: &[Vec<Stmt>], a: i32, b: i32) -> i32 {
     let mut vars = [a, b, 1, 0];
-    match run_block(program, &mut vars) {
+    match run_block(program, &mut vars, helpers) {
         Err(Jump::Return(value)) => value,
         _ => {
             let [p, q, r, s] = vars;
@@ -352,20 +382,38 @@ fn run_program(program: &[Stmt], a: i32, b: i32) -> i32 {
     }
 }
 
+fn show_function(head: &str, stmts: &[Stmt], out: &mut String) {
+    let _ = writeln!(out, "{head}(a: i32, b: i32) -> i32 {{");
+    out.push_str("let mut v0 = a; let mut v1 = b; let mut v2 = 1; let mut v3 = 0;\n");
+    show_block(stmts, out);
+    out.push_str("v0 ^ v1 * 3 ^ v2 * 5 ^ v3 * 7\n}\n");
+}
+
 #[test]
 fn random_programs_give_what_they_give_when_run_directly() {
     const PROGRAMS: u64 = 1500;
     let mut shortest: Option<String> = None;
     for seed in 0..PROGRAMS {
-        let mut random = Random(seed * 7919 + 12345);
+        let mut random = Random {
+            state: seed * 7919 + 12345,
+            helpers: 0,
+        };
+        let mut helpers = Vec::new();
+        let mut source = String::new();
+        for number in 0..seed % 3 {
+            helpers.push(random.block(2, &[], 3));
+            random.helpers += 1;
+            show_function(
+                &format!("fn h{number}"),
+                &helpers[number as usize],
+                &mut source,
+            );
+        }
         let program = random.block(1 + seed as u32 % 4, &[], 1 + seed % 5);
-        let mut source = String::from("pub fn k(a: i32, b: i32) -> i32 {\n");
-        source.push_str("let mut v0 = a; let mut v1 = b; let mut v2 = 1; let mut v3 = 0;\n");
-        show_block(&program, &mut source);
-        source.push_str("v0 ^ v1 * 3 ^ v2 * 5 ^ v3 * 7\n}");
+        show_function("pub fn k", &program, &mut source);
         let func = lower(&source, &[]);
         for (a, b) in [(0, 0), (1, -2), (5, 3), (-7, 11), (100, 2)] {
-            let expected = run_program(&program, a, b);
+            let expected = run_program(&program, &helpers, a, b);
             let found = run_func(&func, &i32s(&[a, b]))[0].as_int();
             let shorter = shortest
                 .as_ref()
