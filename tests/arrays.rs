@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use ufc::array::broadcast::broadcast_shapes;
 use ufc::array::cast::{ArgType, Casting, can_cast, convert_value, promote, result_type};
 use ufc::array::npy::{self, NpyFile};
-use ufc::array::{Array, View, Weak};
+use ufc::array::{Array, InPlace, View, ViewMut, Weak};
 use ufc::{Const, DType};
 
 fn path(name: &str) -> PathBuf {
@@ -294,4 +294,143 @@ fn a_link_stays_a_link_and_other_files_are_left_alone() {
     assert_eq!(npy::read(&real).unwrap(), new);
     assert_eq!(open.view().to_array().unwrap(), old);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+/// Every element of what a kernel gives, on every target that is here.
+fn on_all_targets<'a>(source: &str, inputs: impl ufc::array::Inputs<'a> + Clone) -> Vec<Array> {
+    let module = ufc::Module::from_source("test", source).unwrap_or_else(|e| panic!("{e}"));
+    let ufunc = module.only().unwrap();
+    let targets: &[&str] = if cfg!(feature = "cpu") {
+        &["interp", "cpu"]
+    } else {
+        &["interp"]
+    };
+    let call = |target: &&str| {
+        let target: ufc::Target = target.parse().unwrap();
+        let result = ufunc.on(target).call(inputs.clone());
+        result.unwrap_or_else(|e| panic!("{e}"))
+    };
+    targets.iter().map(call).collect()
+}
+
+const WEIGHTED: &str = "pub fn weighted(a: i32, b: i32) -> i32 { a + 10 * b }";
+
+#[test]
+fn calls_on_any_layout() {
+    let data: Vec<i32> = (0..240).collect();
+    let cube = || View::new(&data, &[4, 6, 10]).unwrap();
+    let layouts: Vec<View<'_>> = vec![
+        cube(),
+        cube().flip(0).unwrap().flip(2).unwrap(),
+        View::new(&data, &[10, 6, 4])
+            .unwrap()
+            .transpose()
+            .permute(&[0, 1, 2])
+            .unwrap(),
+        cube().slice_axis(2, 3..4, 1).unwrap(),
+        cube().slice_axis(0, 1..2, 1).unwrap(),
+        cube().slice_axis(1, 0..1, 1).unwrap().flip(2).unwrap(),
+        View::from_slice(&data[5..15]),
+        View::new(&data[..60], &[6, 10]).unwrap(),
+        View::from_value(&data[7]),
+        View::strided(&data, 239, &[4, 6, 10], &[-10, -40, -1]).unwrap(),
+    ];
+    for a in &layouts {
+        for b in &layouts {
+            let shapes = [("a", a.shape()), ("b", b.shape())];
+            let shape = broadcast_shapes(shapes.into_iter()).unwrap();
+            let wide_a = a.clone().broadcast_to(&shape).unwrap();
+            let wide_b = b.clone().broadcast_to(&shape).unwrap();
+            let want: Vec<i128> = wide_a
+                .iter()
+                .zip(wide_b.iter())
+                .map(|(a, b)| a.as_int() + 10 * b.as_int())
+                .collect();
+            for result in on_all_targets(WEIGHTED, (a, b)) {
+                assert_eq!(result.shape(), &*shape);
+                let have: Vec<i128> = result.iter().map(Const::as_int).collect();
+                assert_eq!(have, want, "{a:?} {b:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_on_no_elements_and_without_axes() {
+    let none: [i32; 0] = [];
+    let empty = View::new(&none, &[3, 0]).unwrap();
+    for result in on_all_targets(WEIGHTED, (&empty, 1i32)) {
+        assert_eq!(result.shape(), [3, 0]);
+    }
+    for result in on_all_targets(WEIGHTED, (2i32, Weak::Int(4))) {
+        assert_eq!(
+            (result.ndim(), result.as_slice::<i32>().unwrap()),
+            (0, &[42][..])
+        );
+    }
+}
+
+#[test]
+fn calls_convert_their_operands() {
+    let bytes = [0u8, 0, 3, 0, 0, 0, 4];
+    let swapped = View::from_bytes(&bytes, DType::U16, 1, &[3], &[2], true).unwrap();
+    for result in on_all_targets(WEIGHTED, (&swapped, &[1u8, 2, 3])) {
+        assert_eq!(result.as_slice::<i32>().unwrap(), [13, 20, 34]);
+    }
+    let generic = "pub fn half<T: Float>(x: T) -> T { x / 2 }";
+    for result in on_all_targets(generic, &[1i16, 3]) {
+        assert_eq!(result.as_slice::<f32>().unwrap(), [0.5, 1.5]);
+    }
+}
+
+#[test]
+fn positions_follow_the_operands_own_order() {
+    let data = [0i32; 24];
+    let view = View::new(&data, &[4, 3, 2])
+        .unwrap()
+        .transpose()
+        .flip(1)
+        .unwrap();
+    let source = "pub fn position(x: i32) -> i64 { index() + 100 * index(0) + 10000 * index(2) + (x as i64) }";
+    for result in on_all_targets(source, &view) {
+        assert_eq!(result.shape(), [2, 3, 4]);
+        for i in 0..2 {
+            for j in 0..3 {
+                for k in 0..4 {
+                    let want = (i * 12 + j * 4 + k) + 100 * i + 10000 * k;
+                    assert_eq!(result.get(&[i, j, k]).unwrap().as_int(), want as i128);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_call_may_write_over_its_input() {
+    let source = "pub fn saxpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }";
+    let ufunc = ufc::Module::from_source("test", source)
+        .unwrap()
+        .only()
+        .unwrap();
+    for len in [1, 3, 4, 100, 4097] {
+        let x: Vec<f32> = (0..len).map(|i| i as f32).collect();
+        let mut y = vec![0.5f32; len];
+        ufunc.call_into((2.0f32, &x, InPlace(0)), &mut y).unwrap();
+        assert!(y.iter().zip(&x).all(|(y, x)| *y == 2.0 * x + 0.5));
+        // Backwards: the input is the output's own memory in the other order, so it is copied.
+        let start = y.as_mut_ptr().cast::<u8>();
+        let want: Vec<f32> = y.iter().rev().map(|y| y + 1.0).collect();
+        #[expect(unsafe_code, reason = "safe code cannot make operands overlap")]
+        // SAFETY: both views lie in `y`, which is not used otherwise until the call is over.
+        let (reversed, output) = unsafe {
+            let end = start.wrapping_add(4 * (len - 1));
+            let reversed = View::from_raw(end, DType::F32, &[len], &[-4], false);
+            (
+                reversed,
+                ViewMut::from_raw(start, DType::F32, &[len], &[4], false),
+            )
+        };
+        ufunc.call_into((1.0f32, 1.0f32, reversed), output).unwrap();
+        assert_eq!(y, want);
+    }
 }
