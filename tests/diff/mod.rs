@@ -114,6 +114,7 @@ fn random_ir(theme: &Theme) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Generated text must be accepted, and be compiled to code that agrees.
 fn random_source() -> Result<(), Failed> {
     for seed in seeds() {
         let source = source::generate(seed);
@@ -132,7 +133,8 @@ fn agree(seed: u64, func: &Func, source: &str) -> Result<(), Failed> {
     let Err(first) = check(seed, func) else {
         return Ok(());
     };
-    let small = reduce::reduce(func, |func| check(seed, func).is_err());
+    let fails = |func: &Func| check(seed, func).is_err_and(|mismatch| mismatch.is_like(&first));
+    let small = reduce::reduce(func, fails);
     let mismatch = check(seed, &small).err().unwrap_or(first);
     let (args, results) = mismatch.element.clone().unwrap_or_else(|| {
         let inputs = testing::random_inputs(seed, &small, 1);
@@ -174,7 +176,12 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     };
     let mut rng = Rng::new(seed ^ 0x5eed);
     let n = 1 + rng.below(ELEMENTS);
-    let inputs = testing::random_inputs(seed, func, n);
+    let mut inputs = testing::random_inputs(seed, func, n);
+    // Some inputs are one element for all.
+    let broadcast: Vec<bool> = inputs.iter().map(|_| rng.one_in(4)).collect();
+    for (column, _) in inputs.iter_mut().zip(&broadcast).filter(|(_, one)| **one) {
+        *column = vec![column[0]; n];
+    }
     let kernel = Kernel::new(func.clone()).map_err(fail)?;
     let expected = kernel.meaning(&inputs, &[n]).map_err(fail)?;
     kernel.check_optimized(&inputs, &expected)?;
@@ -186,8 +193,12 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     let compiled = kernel.compile(choice.backend, device, rng.choose(&[1, 2, 4]))?;
     for _ in 0..4 {
         let shape = [1 + rng.below(n)];
+        let mut placement = |k: usize| match broadcast.get(k) {
+            Some(true) => Placement::BROADCAST,
+            _ => rng.choose(&Placement::SPREAD),
+        };
         let placements: Vec<Placement> = (0..inputs.len() + expected.len())
-            .map(|_| rng.choose(&Placement::SPREAD))
+            .map(&mut placement)
             .collect();
         compiled.check(&inputs, &expected, &shape, &placements)?;
     }

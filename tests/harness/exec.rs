@@ -24,12 +24,6 @@ pub(crate) type Columns = Vec<Vec<Const>>;
 const LANES: [usize; 4] = [1, 3, 4, 16];
 /// Interleavings that a back end is asked for.
 const INTERLEAVES: [usize; 3] = [1, 2, 4];
-/// Devices of back ends that are not listed but can be asked for: the lowest level of x86-64, which has no fused multiply-add.
-const LESSER: &[(&str, &str)] = if cfg!(target_arch = "x86_64") {
-    &[("cpu", "sse4.1")]
-} else {
-    &[]
-};
 /// Instructions that one element may take before a kernel counts as endless.
 const FUEL: u64 = 20_000_000;
 
@@ -51,6 +45,15 @@ impl fmt::Display for Mismatch {
 }
 
 impl Mismatch {
+    /// Whether both may have the same cause: the same kind of form gave a wrong value, or none.
+    pub(crate) fn is_like(&self, other: &Mismatch) -> bool {
+        let kind = |mismatch: &Mismatch| {
+            let word = mismatch.form.split([' ', ',', ':']).next();
+            (word.map(str::to_string), mismatch.element.is_some())
+        };
+        kind(self) == kind(other)
+    }
+
     fn new(form: &str, what: impl fmt::Display) -> Mismatch {
         Mismatch {
             form: form.to_string(),
@@ -147,18 +150,18 @@ impl Kernel {
         Ok(loops)
     }
 
-    /// The devices of a back end, lesser ones included.
+    /// The devices of a back end, also those that it does not list but can be asked for.
     pub(crate) fn devices(backend: &dyn Backend) -> Result<Vec<String>, Mismatch> {
         let name = backend.name();
         let listed = backend.devices().map_err(|why| Mismatch::new(name, why))?;
-        let lesser = LESSER
-            .iter()
-            .filter(|(backend, _)| *backend == name)
-            .map(|(_, device)| device.to_string());
+        let unlisted = if name == "cpu" {
+            unlisted_levels()
+        } else {
+            Vec::new()
+        };
+        let listed = listed.into_iter().map(|device| device.name);
         Ok(listed
-            .into_iter()
-            .map(|device| device.name)
-            .chain(lesser)
+            .chain(unlisted.into_iter().map(str::to_string))
             .collect())
     }
 
@@ -314,6 +317,29 @@ impl Kernel {
     }
 }
 
+/// The levels of this processor that the CPU back end takes as devices without listing them: the lowest, which has no
+/// fused multiply-add, and those with wide vectors.
+#[cfg(target_arch = "x86_64")]
+fn unlisted_levels() -> Vec<&'static str> {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = avx2
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512bw");
+    let levels = [("sse4.1", true), ("avx2", avx2), ("avx512", avx512)];
+    levels
+        .into_iter()
+        .filter(|level| level.1)
+        .map(|level| level.0)
+        .collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn unlisted_levels() -> Vec<&'static str> {
+    Vec::new()
+}
+
 /// Loaded code of one kernel for one device.
 pub(crate) struct Loop {
     executable: Arc<dyn Executable>,
@@ -461,8 +487,11 @@ fn elements(
             .collect();
         let positions = |axis: Option<u8>, lane: usize| position(axis, at(lane), shape);
         let fuel = FUEL.saturating_mul(lanes as u64);
-        let results = interp::run(func, lanes, &group, &positions, Some(fuel))
-            .map_err(|error| error.to_string())?;
+        let results =
+            interp::run(func, lanes, &group, &positions, Some(fuel)).map_err(|error| {
+                let given = group.iter().map(|lanes| lanes[0]);
+                format!("element {start}: ({}): {error}", values::show_all(given))
+            })?;
         for (output, lanes) in outputs.iter_mut().zip(results) {
             output.extend(lanes.into_iter().take(n - start));
         }
