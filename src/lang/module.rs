@@ -123,6 +123,7 @@ pub fn check_parsed(module: ast::Module, mut sink: Sink) -> (Module, Vec<Diagnos
     checked.check_bodies(&mut sink);
     checked.find_kernels();
     checked.check_attributes(&mut sink);
+    checked.check_sizes(&mut sink);
     let diagnostics = sink.into_sorted();
     checked.errors = diagnostics
         .iter()
@@ -536,7 +537,14 @@ impl Module {
             }
             for (mut diagnostic, times, chosen) in found {
                 if times < choices.len() && diagnostic.note.is_none() {
-                    diagnostic.note = Some(format!("this is when {chosen}"));
+                    diagnostic.note = {
+                        let bounds = if names.len() > 1 {
+                            "bounds allow"
+                        } else {
+                            "bound allows"
+                        };
+                        Some(format!("this is when {chosen}, as the {bounds}"))
+                    };
                 }
                 sink.push(diagnostic);
             }
@@ -595,6 +603,29 @@ impl Module {
                 index,
             };
             self.kernels.push(kernel);
+        }
+    }
+
+    /// Limits that only show when all is inlined: lowers each kernel once.
+    fn check_sizes(&self, sink: &mut Sink) {
+        if sink.has_errors() {
+            return;
+        }
+        for kernel in &self.kernels {
+            let sets: Vec<TypeSet> = kernel.generics.iter().map(|g| g.set).collect();
+            let Some(types) = choices(&sets).into_iter().next() else {
+                continue;
+            };
+            if let Err(errors) = lower_item(
+                self.scope(),
+                &self.bodies,
+                Item::Function(kernel.index),
+                &types,
+                "",
+                &[],
+            ) {
+                sink.extend(errors);
+            }
         }
     }
 

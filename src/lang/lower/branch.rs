@@ -17,6 +17,9 @@ const CHEAP_REST: u32 = 40;
 /// The same inside a loop, where the exit ends it and is rarely taken.
 const CHEAP_REST_IN_LOOP: u32 = 4000;
 
+/// From this nesting of regions on, code that ends is always computed.
+const DEEP: usize = 32;
+
 /// What lowering one arm gave.
 struct Arm {
     values: Vec<Value>,
@@ -112,6 +115,10 @@ impl Lowering<'_> {
 
     /// Statements from the first on, then the tail.
     pub(super) fn block(&mut self, stmts: &[Stmt], tail: Option<ExprId>, ty: &Type) -> Vec<Value> {
+        let last_endless = stmts
+            .iter()
+            .rposition(|stmt| self.stmt_cost(stmt) == ENDLESS);
+        let endless_tail = tail.is_some_and(|tail| self.cost(tail) == ENDLESS);
         for (index, stmt) in stmts.iter().enumerate() {
             let before = self.exits.len();
             match stmt {
@@ -126,9 +133,12 @@ impl Lowering<'_> {
             if self.dead || self.stopped {
                 return self.zeros(ty);
             }
-            if self.exits.len() > before && self.is_rest_costly(&stmts[index + 1..], tail) {
+            if self.exits.len() > before {
                 let rest = &stmts[index + 1..];
-                return self.guarded(ty, |cx| cx.block(rest, tail, ty));
+                let endless = endless_tail || last_endless.is_some_and(|last| last > index);
+                if endless || self.is_rest_costly(rest, tail) {
+                    return self.guarded(ty, |cx| cx.block(rest, tail, ty));
+                }
             }
         }
         match tail {
@@ -138,20 +148,26 @@ impl Lowering<'_> {
         }
     }
 
+    fn stmt_cost(&self, stmt: &Stmt) -> u32 {
+        match stmt {
+            Stmt::Let(_, value) | Stmt::Expr(value) => self.cost(*value),
+        }
+    }
+
+    /// Whether code that ends is better skipped than computed for nothing. Deep nesting would cost more.
     fn is_rest_costly(&self, stmts: &[Stmt], tail: Option<ExprId>) -> bool {
+        if self.region_depth > DEEP {
+            return false;
+        }
         let limit = if self.open_loops > 0 {
             CHEAP_REST_IN_LOOP
         } else {
             CHEAP_REST
         };
-        let costs = stmts.iter().map(|stmt| match stmt {
-            Stmt::Let(_, value) | Stmt::Expr(value) => self.cost(*value),
-        });
+        let costs = stmts.iter().map(|stmt| self.stmt_cost(stmt));
         let mut sum = 0u32;
         for cost in costs.chain(tail.map(|tail| self.cost(tail))) {
-            sum = sum
-                .saturating_add(cost)
-                .saturating_add(u32::from(cost != ENDLESS));
+            sum = sum.saturating_add(cost).saturating_add(1);
             if sum > limit {
                 return true;
             }
@@ -192,8 +208,10 @@ impl Lowering<'_> {
         } else {
             (self.func.add_region(), self.func.add_region())
         };
+        self.region_depth += usize::from(!cheap);
         let mut then = self.arm(then_region, then);
         let mut otherwise = self.arm(else_region, otherwise);
+        self.region_depth -= usize::from(!cheap);
         self.exits = outer;
         self.dead = then.dead && otherwise.dead;
         self.complete(&mut then, &mut otherwise);

@@ -235,6 +235,7 @@ impl Lowering<'_> {
         let outer_region = std::mem::replace(&mut self.region, region);
         let outer_exits = std::mem::take(&mut self.exits);
         self.open_loops += 1;
+        self.region_depth += 1;
         let count = params.last().copied().filter(|_| counter.is_some());
         let mut next_count = self.turn(id, kind, counter.as_ref().zip(count), body);
         let always = self.dead;
@@ -249,6 +250,7 @@ impl Lowering<'_> {
         let cond = self.alive();
         let cond = self.cond_value(cond);
         self.open_loops -= 1;
+        self.region_depth -= 1;
         self.dead = false;
         let chain = std::mem::replace(&mut self.exits, outer_exits);
         self.open.remove(&key);

@@ -31,6 +31,9 @@ pub(crate) const MAX_INSTS: usize = 1 << 16;
 /// How deep expressions may be nested once everything is inlined.
 const MAX_DEPTH: u32 = 320;
 
+/// How deep regions may be nested: math functions in the innermost one still have to find room.
+const MAX_REGIONS: usize = ufc_ir::verify::MAX_NESTING - 24;
+
 /// Bodies that have been checked, by item and dtypes.
 pub(crate) type Bodies = HashMap<(Item, Vec<DType>), Arc<Body>>;
 
@@ -86,6 +89,8 @@ pub(super) struct Lowering<'a> {
     depth: u32,
     /// Conditions and their opposites, with the region in which the opposite may be used unless it is older.
     inverses: HashMap<Value, (Option<Region>, Value)>,
+    /// How many regions are around the current place.
+    region_depth: usize,
     /// Loops whose bodies are being lowered, by function and number.
     open: HashMap<(u32, crate::hir::LoopId), loops::OpenLoop>,
     /// How many loops are around the current place, those of calling functions included.
@@ -120,6 +125,7 @@ impl<'a> Lowering<'a> {
             log: Vec::new(),
             depth: 0,
             inverses: HashMap::new(),
+            region_depth: 0,
             open: HashMap::new(),
             open_loops: 0,
             stopped: false,
@@ -291,9 +297,8 @@ impl<'a> Lowering<'a> {
                 message,
                 "split it into several kernels, or write a loop",
             );
-        } else if self.depth > MAX_DEPTH {
-            let message =
-                format!("the kernel is nested more than {MAX_DEPTH} levels deep after inlining");
+        } else if self.depth > MAX_DEPTH || self.region_depth > MAX_REGIONS {
+            let message = "the kernel is nested too deeply after inlining".to_string();
             self.stop(
                 span,
                 message,

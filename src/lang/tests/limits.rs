@@ -172,8 +172,14 @@ fn many_statements() {
         [Code::KernelTooLarge]
     );
     assert_eq!(
-        kernel(&format!("{} x", "if x > 1.0 { return 2.0; }".repeat(100))),
+        kernel(&format!("{} x", "if x > 1.0 { return 2.0; }".repeat(2000))),
         []
+    );
+    let looping = "if x > 1.0 { return 2.0; } let mut n = 0; while n < 3 { n += 1; }";
+    assert_eq!(kernel(&format!("{} x", looping.repeat(150))), []);
+    assert_eq!(
+        kernel(&format!("{} x", looping.repeat(400))),
+        [Code::KernelTooLarge]
     );
     let many: String = (0..MANY).map(|i| format!("let a{i} = x;")).collect();
     assert_eq!(kernel(&format!("{many} x")), []);

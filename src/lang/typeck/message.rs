@@ -155,7 +155,7 @@ impl Checker<'_, '_> {
             Code::NotTaken,
             pending.name_span,
             message,
-            format!("takes {set}"),
+            format!("takes {}", words(set)),
         );
         error = error.also(self.span(arg), format!("this is {shown}"));
         let name = self.name_of(arg);
@@ -256,6 +256,24 @@ impl Checker<'_, '_> {
         let error = Diagnostic::error(Code::UnknownDType, span, message, "of any type");
         self.report(error.help("write the type: `let x: f32 = …` or `f::<f32>(…)`"));
     }
+}
+
+/// The members of a set, in plain words where there are some.
+fn words(set: TypeSet) -> String {
+    const WORDS: &[(TypeSet, &str)] = &[
+        (TypeSet::BOOL, "bools"),
+        (TypeSet::SIGNED, "signed integers"),
+        (TypeSet::UNSIGNED, "unsigned integers"),
+        (TypeSet::INT, "integers"),
+        (TypeSet::FLOAT, "floats"),
+        (TypeSet::COMPLEX, "complex numbers"),
+        (TypeSet::REAL, "integers and floats"),
+        (TypeSet::NUM, "numbers"),
+        (TypeSet::FIELD, "floats and complex numbers"),
+        (TypeSet::BITS, "integers and bools"),
+    ];
+    let known = WORDS.iter().find(|(known, _)| *known == set);
+    known.map_or_else(|| set.to_string(), |(_, words)| (*words).to_string())
 }
 
 /// Kinds in the order in which values lose nothing, or little, by conversion.
