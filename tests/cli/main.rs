@@ -11,6 +11,7 @@ mod ops;
 mod render;
 mod run;
 mod targets;
+#[cfg(feature = "ulp")]
 mod ulp;
 
 use std::path::{Path, PathBuf};

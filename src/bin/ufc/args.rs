@@ -68,6 +68,7 @@ pub(crate) enum Verb {
     /// Explain a diagnostic's code
     Explain(Explain),
     /// Measure a math function's error against exact results
+    #[cfg(feature = "ulp")]
     Ulp(Ulp),
     /// Print a script that completes commands in a shell
     Completions(Completions),
@@ -277,6 +278,7 @@ pub(crate) struct Explain {
 }
 
 /// `ufc ulp`.
+#[cfg(feature = "ulp")]
 #[derive(Args, Debug)]
 pub(crate) struct Ulp {
     /// The function, such as exp

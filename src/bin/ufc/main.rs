@@ -9,6 +9,8 @@ mod cmd_ops;
 mod cmd_render;
 mod cmd_run;
 mod cmd_targets;
+#[cfg(feature = "ulp")]
+mod cmd_ulp;
 mod examples;
 mod generate;
 mod input;
@@ -18,6 +20,8 @@ mod output;
 mod picture;
 mod progress;
 mod save;
+#[cfg(feature = "ulp")]
+mod ulp;
 mod values;
 mod verify;
 
@@ -54,7 +58,8 @@ fn run(screen: Screen, verb: &Verb) -> Result<(), Failure> {
         Verb::Targets(args) => cmd_targets::run(screen, args),
         Verb::Ops(args) => cmd_ops::run(screen, args),
         Verb::Explain(args) => cmd_explain::run(screen, args),
-        Verb::Ulp(_) => Err(Failure::usage("pending")),
+        #[cfg(feature = "ulp")]
+        Verb::Ulp(args) => cmd_ulp::run(screen, args),
         Verb::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "ufc", &mut script);
