@@ -516,3 +516,82 @@ fn sine_and_cosine_together_are_those_alone() {
         assert!(found[1].same(call(MathFn::Cos, &[x])), "{x:?}");
     }
 }
+
+#[test]
+fn complex_values_are_split_across_control_flow() {
+    let source = "pub fn orbit(c: c64, steps: u32, start: c64) -> (c64, u32) {
+        let mut z = start;
+        let mut n = 0u32;
+        for i in 0..steps {
+            z = if z.norm_sqr() > 4.0 { z / c } else { z * z + c };
+            if z == c { break; }
+            n = i + 1;
+        }
+        (z, n)
+    }";
+    let (module, diagnostics) = ufc_lang::check(source);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let func = module.lower("orbit", &[]).expect("a kernel");
+    let direct = expand_math(func.clone()).expect("expansions");
+    let legal = legalize(func, &Poor).expect("legal");
+    let mut bits = Bits(4);
+    for _ in 0..300 {
+        let inputs = [DType::C64, DType::U8, DType::C64].map(|d| bits.value(d));
+        let inputs = [inputs[0], convert(inputs[1], DType::U32), inputs[2]];
+        let expected = run_one(&direct, &inputs).expect("a run");
+        let found = run_one(legal.func(), &inputs).expect("a run");
+        let same = expected.iter().zip(&found).all(|(a, b)| a.same(*b));
+        assert!(same, "{inputs:?}: {found:?}, not {expected:?}");
+    }
+}
+
+/// A target without f64.
+struct Narrow;
+
+impl Legality for Narrow {
+    fn target(&self) -> &str {
+        "narrow"
+    }
+
+    fn action(&self, op: AnyOp, dtype: DType) -> Action {
+        match (op, dtype) {
+            (_, DType::F64) => Action::Unsupported,
+            (AnyOp::Math(_), _) => Action::Expand,
+            (AnyOp::Core(_), _) => Action::Native,
+        }
+    }
+
+    fn convert(&self, from: DType, to: DType) -> Action {
+        if from == DType::F64 || to == DType::F64 {
+            Action::Unsupported
+        } else {
+            Action::Native
+        }
+    }
+}
+
+#[test]
+fn what_a_target_cannot_have_is_named() {
+    let sum = kernel(AnyOp::Core(Op::Add), &[DType::F64; 2], DType::F64);
+    let error = legalize(sum, &Narrow).expect_err("no f64").to_string();
+    assert_eq!(error, "the target `narrow` does not support `add` on f64");
+    let narrowing = kernel(AnyOp::Core(Op::Convert), &[DType::F64], DType::F32);
+    let error = legalize(narrowing, &Narrow)
+        .expect_err("no f64")
+        .to_string();
+    assert!(error.ends_with("the conversion of f64 to f32"), "{error}");
+}
+
+#[test]
+fn f32_functions_need_no_f64() {
+    for &f in MathFn::ALL {
+        let rule = f.info().rule;
+        for dtype in [DType::F32, DType::C64] {
+            if rule.set().contains(dtype) {
+                let args = args_of(rule, dtype);
+                let func = kernel(AnyOp::Math(f), &args, dtype);
+                assert!(legalize(func, &Narrow).is_ok(), "{f:?} on {dtype}");
+            }
+        }
+    }
+}
