@@ -358,6 +358,25 @@ same!(loop_that_ends_at_once, |a, b| {
     0
 });
 
+same!(
+    the_right_side_of_a_compound_assignment_comes_first,
+    |a, b| {
+        let mut x = a;
+        x += {
+            x = 2;
+            b
+        };
+        let mut pair = (a, 1);
+        pair.1 -= if b > 3 {
+            pair.1 = 7;
+            b
+        } else {
+            x
+        };
+        x * 100 + pair.1
+    }
+);
+
 same!(tuples_and_patterns, |a, b| {
     let (mut x, (y, _)) = (a, (b, 3));
     let mut pair = (x, y);

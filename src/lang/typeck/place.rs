@@ -1,10 +1,11 @@
 //! Assignment.
 
-use super::{Checker, infer::Known, infer::Ty};
+use super::infer::{Known, Ty};
+use super::{Checker, Variable};
 use crate::ast::{self, BinaryOp, ExprKind as Ast};
 use crate::codes::Code;
 use crate::diag::{Diagnostic, quote};
-use crate::hir::{Binding, ExprId, ExprKind};
+use crate::hir::{Binding, ExprId, ExprKind, LocalId, Stmt};
 use crate::span::Span;
 
 impl<'a> Checker<'a, '_> {
@@ -16,32 +17,71 @@ impl<'a> Checker<'a, '_> {
         value: ast::ExprId,
         span: Span,
     ) -> ExprId {
-        let value = self.infer(value);
-        let place_span = self.scope.module[place].span;
+        let module = self.scope.module;
+        let place_span = module[place].span;
+        let mut checked = self.infer(value);
         let Some((binding, ty)) = self.place(place) else {
             return self.poison(span);
         };
-        let value = match op {
-            Some(op) => {
-                let old = match binding {
-                    Binding::Local(local) => self.add(ExprKind::Local(local), ty, place_span),
-                    Binding::Part(local, start, len) => {
-                        let whole = self.locals[local.0 as usize].ty;
-                        let whole = self.add(ExprKind::Local(local), whole, place_span);
-                        self.add(ExprKind::Part(whole, start, len), ty, place_span)
-                    }
-                    Binding::Ignore(_) | Binding::Tuple(_) => {
-                        self.not_a_place(place_span, "a tuple has no operators");
-                        return self.poison(span);
-                    }
-                };
-                self.binary(op, op_span, old, value, span)
+        let mut first = None;
+        if let Some(op) = op {
+            // As in Rust, the right side comes first; that only shows if it assigns, which takes a block.
+            let inside = module.exprs_in(&(place.index() + 1..value.index() + 1));
+            if inside
+                .iter()
+                .any(|e| matches!(e.kind, Ast::Block(_) | Ast::If { .. } | Ast::Loop { .. }))
+            {
+                let (binding, read) = self.kept(checked);
+                first = Some(Stmt::Let(binding, checked));
+                checked = read;
             }
-            None => value,
-        };
-        self.demand_because(value, ty, Some((place_span, "the variable's type")));
+            let Some(old) = self.read(&binding, ty, place_span) else {
+                self.not_a_place(place_span, "a tuple has no operators");
+                return self.poison(span);
+            };
+            checked = self.binary(op, op_span, old, checked, span);
+        }
+        self.demand_because(checked, ty, Some((place_span, "the variable's type")));
         let unit = self.types.unit();
-        self.add(ExprKind::Assign(binding, value), unit, span)
+        let assign = self.add(ExprKind::Assign(binding, checked), unit, span);
+        match first {
+            Some(first) => self.add(
+                ExprKind::Block(vec![first, Stmt::Expr(assign)], None),
+                unit,
+                span,
+            ),
+            None => assign,
+        }
+    }
+
+    /// A variable without a name that keeps a value, and an expression that reads it.
+    fn kept(&mut self, value: ExprId) -> (Binding, ExprId) {
+        let (ty, span) = (self.ty(value), self.span(value));
+        self.locals.push(Variable {
+            name: "_".to_string(),
+            ty,
+            mutable: false,
+            span,
+            reported: true,
+        });
+        let local = LocalId(self.locals.len() as u32 - 1);
+        (
+            Binding::Local(local),
+            self.add(ExprKind::Local(local), ty, span),
+        )
+    }
+
+    /// The value of a place; none of a tuple of places.
+    fn read(&mut self, binding: &Binding, ty: Ty, span: Span) -> Option<ExprId> {
+        match *binding {
+            Binding::Local(local) => Some(self.add(ExprKind::Local(local), ty, span)),
+            Binding::Part(local, start, len) => {
+                let whole = self.locals[local.0 as usize].ty;
+                let whole = self.add(ExprKind::Local(local), whole, span);
+                Some(self.add(ExprKind::Part(whole, start, len), ty, span))
+            }
+            Binding::Ignore(_) | Binding::Tuple(_) => None,
+        }
     }
 
     /// What an expression on the left of `=` stands for.
@@ -89,7 +129,7 @@ impl<'a> Checker<'a, '_> {
 
     fn field_place(
         &mut self,
-        local: crate::hir::LocalId,
+        local: LocalId,
         offset: usize,
         ty: Ty,
         name: &'a ast::Name,
@@ -130,7 +170,7 @@ impl<'a> Checker<'a, '_> {
         ));
     }
 
-    fn require_mutable(&mut self, local: crate::hir::LocalId, span: Span) {
+    fn require_mutable(&mut self, local: LocalId, span: Span) {
         let variable = &mut self.locals[local.0 as usize];
         if variable.mutable || std::mem::replace(&mut variable.reported, true) {
             return;
