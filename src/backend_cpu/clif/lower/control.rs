@@ -53,10 +53,10 @@ impl Cx<'_, '_> {
         let keep = self.has_few_constants(steps);
         self.kept_constants = keep.then(Vec::new);
         let columns: Vec<usize> = (0..self.plan.columns()).collect();
-        let together: usize = std::env::var("TOGETHER")
-            .ok()
-            .and_then(|s| s.parse().ok())
-            .unwrap_or(1);
+        let together = match self.loop_depth {
+            0 => self.plan.abreast,
+            _ => 1,
+        };
         for abreast in columns.chunks(together) {
             for step in steps {
                 if !keep && abreast.len() > 1 {
