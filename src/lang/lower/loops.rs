@@ -56,7 +56,9 @@ impl Lowering<'_> {
         let known = [start, end]
             .iter()
             .all(|bound| self.func.constant(*bound).is_some());
-        if !known && step.is_none() && !range.inclusive {
+        // A test before each turn would put a body that may not end behind an `if` in each turn.
+        let endless = self.frame().analysis.costs[body.0 as usize] == super::ENDLESS;
+        if !known && !endless && step.is_none() && !range.inclusive {
             let counter = self.plain_counter(range, start, end);
             return self.turns(id, kind, Some(counter), body, ty);
         }
