@@ -6,12 +6,11 @@ use ufc::{Target, dispatch};
 use ufc_ir::ops::MathFn;
 use ufc_ir::testing::{Config, random_func, random_inputs};
 
+#[path = "../../tests/harness"]
+#[expect(dead_code, reason = "the file tests use more of it")]
 mod harness {
-    #[path = "../../../tests/harness/exec.rs"]
     pub(crate) mod exec;
-    #[path = "../../../tests/harness/memory.rs"]
     pub(crate) mod memory;
-    #[path = "../../../tests/harness/values.rs"]
     pub(crate) mod values;
 }
 

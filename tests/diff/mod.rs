@@ -1,7 +1,7 @@
 //! Differential tests: random kernels on random operands must give the same bits in every form.
 //!
 //! Every run takes fresh seeds and prints the one that failed; `UFC_SEED` repeats it, `UFC_KERNELS` sets how many
-//! kernels each test tries. A failure is reduced and printed as a run test, ready to be saved under
+//! kernels each test tries, `UFC_TRACE=1` prints each seed beforehand. A failure is reduced and printed as a run test, ready to be saved under
 //! `tests/filetests/run`.
 
 mod reduce;
@@ -130,6 +130,7 @@ fn random_source() -> Result<(), Failed> {
 
 /// Compares every form; reduces and reports a kernel on which one differs.
 fn agree(seed: u64, func: &Func, source: &str) -> Result<(), Failed> {
+    trace(seed);
     let Err(first) = check(seed, func) else {
         return Ok(());
     };
@@ -151,6 +152,17 @@ fn agree(seed: u64, func: &Func, source: &str) -> Result<(), Failed> {
         text::print(&small),
     );
     Err(report.into())
+}
+
+/// Tells the seed that comes next, to find one that ends the process; only if `UFC_TRACE` is set.
+#[expect(
+    clippy::print_stderr,
+    reason = "asked for, and the process may not live to report otherwise"
+)]
+fn trace(seed: u64) {
+    if std::env::var_os("UFC_TRACE").is_some() {
+        eprintln!("UFC_SEED={seed}");
+    }
 }
 
 /// Compares every form of a function on random operands; everything follows from the seed. A panic is a mismatch.
