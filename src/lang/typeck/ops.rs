@@ -428,7 +428,7 @@ impl<'a> Checker<'a, '_> {
             Some(exponent) => Some(self.add(ExprKind::IntPower(base, exponent as u32), ty, span)),
             None => {
                 let at = self.scope.module[power].span;
-                let message = "the power of an integer must be written as a number";
+                let message = "the power of an integer must be written as a whole number";
                 let error =
                     crate::diag::Diagnostic::error(Code::NotTaken, at, message, "not a number");
                 self.report(error.help(
