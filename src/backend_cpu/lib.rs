@@ -1,7 +1,8 @@
-//! The CPU back end: legal functions become vector loops through Cranelift, run by a pool of threads.
+//! The CPU back end: legal functions become vector loops, run by a pool of threads.
 //!
-//! A kernel is put into SPMD form, in which every branch is uniform, and lowered to CLIF with 128-bit vectors, several
-//! of each in flight. The compiled loop has NumPy's inner-loop ABI ([`ufc_target::InnerLoop`]); [`call`] runs it over
+//! A kernel is put into SPMD form, in which every branch is uniform, and made into vector code, several vectors of
+//! each value in flight: by [`native`] on x86-64 with AVX2 or AVX-512, by [`clif`] elsewhere, through Cranelift with
+//! 128-bit vectors. The compiled loop has NumPy's inner-loop ABI ([`ufc_target::InnerLoop`]); [`call`] runs it over
 //! the loop dims. Positions in an operand, its alignment and the number of threads never change a bit of a result.
 
 mod call;
@@ -28,8 +29,9 @@ use vplan::Plan;
 
 /// Compiles for the processor that the process runs on.
 ///
-/// The first device is all that the processor has. Lesser levels of the same machine, such as `sse4.1`, may be named in
-/// [`CompileOptions::device`] although [`Backend::devices`] does not list them: for measurements and tests.
+/// The first device is all that the processor has, and the default. Lesser levels of the same machine follow, or may be
+/// named in [`CompileOptions::device`] although [`Backend::devices`] does not list them, such as `sse4.1`: for
+/// measurements and tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuBackend;
 
@@ -48,16 +50,20 @@ impl Backend for CpuBackend {
         if !isa.has_fma {
             notes.push("no fused multiply-add: mul_add is exact but slow".to_string());
         }
-        let own = native_names();
-        if !own.is_empty() {
-            let own = own.join(", ");
-            notes.push(format!("code of our own, by the device's name: {own}"));
-        }
-        Ok(vec![Device {
+        let mut devices: Vec<Device> = native_names()
+            .into_iter()
+            .map(|(name, bytes)| Device {
+                name: name.to_string(),
+                description: processor_name(),
+                notes: vec![format!("{}-bit vectors, {threads} threads", bytes * 8)],
+            })
+            .collect();
+        devices.push(Device {
             name: (*name).to_string(),
             description: processor_name(),
             notes,
-        }])
+        });
+        Ok(devices)
     }
 
     fn legality(&self) -> &dyn Legality {
@@ -134,7 +140,11 @@ fn native_code(
     options: &CompileOptions,
     broadcast: &[usize],
 ) -> Result<Option<native::Code>, BackendError> {
-    let Some(level) = options.device.as_deref().and_then(native::Level::named) else {
+    let level = match options.device.as_deref() {
+        None => native::Level::best(),
+        Some(name) => native::Level::named(name),
+    };
+    let Some(level) = level else {
         return Ok(None);
     };
     match native::compile(legal.func(), level, options.interleave, broadcast) {
@@ -145,14 +155,14 @@ fn native_code(
     }
 }
 
-/// The names of the levels that there is code of our own for, and that the processor has.
-fn native_names() -> Vec<&'static str> {
+/// The levels that there is code of our own for, and that the processor has, the best first: name and bytes in a vector.
+fn native_names() -> Vec<(&'static str, usize)> {
     #[cfg(all(target_arch = "x86_64", unix))]
     {
         let levels = native::Level::ALL.into_iter();
         levels
             .filter(|level| level.is_present())
-            .map(native::Level::name)
+            .map(|level| (level.name(), level.vector()))
             .collect()
     }
     #[cfg(not(all(target_arch = "x86_64", unix)))]

@@ -18,7 +18,7 @@ impl Level {
     /// The name that users know it by.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Level::Avx2 => "avx2-256",
+            Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
         }
     }
@@ -27,6 +27,11 @@ impl Level {
     pub(crate) fn named(name: &str) -> Option<Level> {
         let level = Level::ALL.into_iter().find(|level| level.name() == name)?;
         level.is_present().then_some(level)
+    }
+
+    /// The best level that the processor has.
+    pub(crate) fn best() -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.is_present())
     }
 
     /// Whether the processor, and the system, have it.
@@ -44,7 +49,7 @@ impl Level {
     }
 
     /// Bytes in one vector.
-    pub(super) fn vector(self) -> usize {
+    pub(crate) fn vector(self) -> usize {
         match self {
             Level::Avx2 => 32,
             Level::Avx512 => 64,

@@ -205,10 +205,13 @@ fn code(legal: &Legal, options: &CompileOptions, broadcast: &[usize]) -> Code {
 /// multiply-add; and all of our own.
 fn levels() -> Vec<Option<&'static str>> {
     let names = crate::clif::isa::names();
-    let mut levels = match names.last() {
-        Some(least) if names.len() > 1 => vec![None, Some(*least)],
-        _ => vec![None],
-    };
-    levels.extend(crate::native_names().into_iter().map(Some));
-    levels
+    let mut levels: Vec<_> = names
+        .first()
+        .into_iter()
+        .chain(names.last())
+        .copied()
+        .collect();
+    levels.dedup();
+    levels.extend(crate::native_names().into_iter().map(|(name, _)| name));
+    levels.into_iter().map(Some).collect()
 }

@@ -9,33 +9,13 @@ use ufc_ir::builder::Builder;
 use ufc_ir::ops::Op;
 use ufc_ir::testing::Rng;
 use ufc_ir::{DType, Func};
-use ufc_target::BackendError;
-
-/// Operations that the 256-bit level leaves to Cranelift: the processor has no vector form of them.
-fn is_left_out(op: Op, from: DType, to: Option<DType>) -> bool {
-    let long = |d: DType| matches!(d, DType::I64 | DType::U64);
-    match op {
-        Op::Div | Op::Rem => long(from),
-        Op::Convert => {
-            to.is_some_and(|to| (long(from) && to.is_float()) || (long(to) && from.is_float()))
-        }
-        _ => false,
-    }
-}
 
 #[test]
 fn every_operation_has_code_of_our_own() {
     for (op, dtype, to) in cases() {
         let func = single(op, dtype, to, Constant::None);
         for level in Level::ALL {
-            let compiled = compile(&func, level, None, &[]);
-            if level == Level::Avx2 && is_left_out(op, dtype, to) {
-                assert!(
-                    matches!(compiled, Err(BackendError::Unsupported(_))),
-                    "{} at {level}",
-                    func.name
-                );
-            } else if let Err(error) = compiled {
+            if let Err(error) = compile(&func, level, None, &[]) {
                 panic!("{} at {level}: {error}", func.name);
             }
         }

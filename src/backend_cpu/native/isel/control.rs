@@ -123,7 +123,14 @@ impl Cx<'_> {
         self.switch_to(exit);
         // The body dominates the exit, so its values are there as they are.
         for (result, value) in results.iter().zip(values) {
-            self.held[*result] = self.held[*value].clone();
+            let mut held = self.held[*value].clone();
+            if let Held::Columns(columns) = &mut held {
+                let lane = Lane::of(func.dtype(*value));
+                for lanes in columns {
+                    *lanes = self.settled(std::mem::take(lanes), lane);
+                }
+            }
+            self.held[*result] = held;
         }
     }
 

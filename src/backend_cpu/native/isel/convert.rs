@@ -37,7 +37,7 @@ impl Cx<'_> {
         }
         let value = self.lanes(arg);
         let lanes = match (from.is_float(), to.is_float()) {
-            _ if from == to => value,
+            _ if from == to => self.settled(value, Lane::of(to)),
             (false, false) => self.ints_to_ints(&value, from, to),
             (false, true) => self.ints_to_floats(&value, from, to),
             (true, false) => self.floats_to_ints(&value, from, to),
@@ -113,6 +113,20 @@ impl Cx<'_> {
         let unsigned = matches!(from, DType::U32 | DType::U64);
         let to_lane = Lane::of(to);
         match (width(from), width(to)) {
+            (8, 4) if self.level == Level::Avx2 => {
+                let wide = value
+                    .iter()
+                    .map(|src| {
+                        let sticky = self.sticky(unsigned, *src);
+                        Src::Reg(self.f64_of_long(unsigned, sticky))
+                    })
+                    .collect();
+                self.narrow_by(&wide, VecOp::NarrowFloat, Lane::F32)
+            }
+            (8, 8) => value
+                .iter()
+                .map(|src| Src::Reg(self.f64_of_long(unsigned, *src)))
+                .collect(),
             (8, 4) => {
                 let op = if unsigned {
                     VecOp::NarrowUnsigned
@@ -147,7 +161,7 @@ impl Cx<'_> {
             (4, 4, false) => value
                 .iter()
                 .map(|src| {
-                    let int = self.signed_of(from, *src, VecOp::ToInt, DType::I32);
+                    let int = self.signed_of(from, *src, DType::I32);
                     Src::Reg(self.clamp_small(int, to))
                 })
                 .collect(),
@@ -164,11 +178,11 @@ impl Cx<'_> {
             }
             (8, _, false) => value
                 .iter()
-                .map(|src| Src::Reg(self.signed_of(from, *src, VecOp::ToInt, to)))
+                .map(|src| Src::Reg(self.signed_of(from, *src, to)))
                 .collect(),
             (8, _, true) => value
                 .iter()
-                .map(|src| Src::Reg(self.unsigned_of(from, *src, VecOp::ToUnsigned)))
+                .map(|src| Src::Reg(self.unsigned_of(from, *src)))
                 .collect(),
             // What does not fit f32 does not fit f64 either, and widening is exact.
             _ => {
@@ -182,11 +196,14 @@ impl Cx<'_> {
 
     /// Truncates to signed integers of the same width. The machine gives MIN for whatever does not fit: right for what
     /// is too low; what is too high becomes MAX, and NaN 0.
-    fn signed_of(&mut self, from: DType, value: Src, op: VecOp, to: DType) -> Reg {
+    fn signed_of(&mut self, from: DType, value: Src, to: DType) -> Reg {
         let lane = Lane::of(from);
         let int = Lane::int(lane.width());
         let value = Src::Reg(self.reg(value, lane));
-        let whole = self.vec_op(op, lane, &[value]);
+        let whole = match lane {
+            Lane::F64 => self.long_of_f64(false, value),
+            _ => self.vec_op(VecOp::ToInt, lane, &[value]),
+        };
         let limit = match from {
             DType::F64 => Const::f64(2f64.powi(to.bits() as i32 - 1)),
             _ => Const::f32(2f32.powi(to.bits() as i32 - 1)),
@@ -201,16 +218,19 @@ impl Cx<'_> {
 
     /// Truncates to unsigned integers of the same width. The machine gives MAX for what does not fit: right for what is
     /// too high; the rest is raised to 0 first, NaN as well, because VMAXPS gives its second argument then.
-    fn unsigned_of(&mut self, from: DType, value: Src, op: VecOp) -> Reg {
+    fn unsigned_of(&mut self, from: DType, value: Src) -> Reg {
         let lane = Lane::of(from);
         let zero = self.splat(Const::zero(from));
         let raised = self.vec_op(VecOp::Max, lane, &[value, zero]);
-        self.vec_op(op, lane, &[Src::Reg(raised)])
+        match lane {
+            Lane::F64 => self.long_of_f64(true, Src::Reg(raised)),
+            _ => self.vec_op(VecOp::ToUnsigned, lane, &[Src::Reg(raised)]),
+        }
     }
 
     fn u32_of(&mut self, value: Src) -> Reg {
         if self.level == Level::Avx512 {
-            return self.unsigned_of(DType::F32, value, VecOp::ToUnsigned);
+            return self.unsigned_of(DType::F32, value);
         }
         let lane = Lane::F32;
         let zero = self.splat_bits(lane, 0);
@@ -260,7 +280,8 @@ impl Cx<'_> {
     /// `bitcast`.
     pub(super) fn bitcast(&mut self, arg: Value, result: Value) {
         let (from, to) = (self.func.dtype(arg), self.func.dtype(result));
-        let mut value = self.lanes(arg);
+        let value = self.lanes(arg);
+        let mut value = self.settled(value, Lane::of(to));
         if from.is_signed() != to.is_signed() {
             let as_bits = match to {
                 DType::F16 | DType::BF16 => DType::U16,

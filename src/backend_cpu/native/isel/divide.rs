@@ -145,19 +145,15 @@ impl Cx<'_> {
     /// step up or down puts right. For the largest divisors, where what remains may not fit 63 bits, the quotient is
     /// counted.
     fn divide_u64(&mut self, a: Src, b: Src) -> Reg {
-        if self.level == Level::Avx2 {
-            self.refuse("division of 64-bit integers".to_string());
-            return self.vector();
-        }
         let lane = Lane::I64;
-        let divisor = Src::Reg(self.vec_op(VecOp::FromUnsigned, Lane::F64, &[b]));
-        let dividend = Src::Reg(self.vec_op(VecOp::FromUnsigned, Lane::F64, &[a]));
+        let divisor = Src::Reg(self.f64_of_long(true, b));
+        let dividend = Src::Reg(self.f64_of_long(true, a));
         let first = Src::Reg(self.vec_op(VecOp::Div, Lane::F64, &[dividend, divisor]));
-        let first = Src::Reg(self.vec_op(VecOp::ToUnsigned, Lane::F64, &[first]));
+        let first = Src::Reg(self.long_of_f64(true, first));
         let rest = self.rest(a, b, first);
-        let dividend = Src::Reg(self.vec_op(VecOp::FromInt, Lane::F64, &[rest]));
+        let dividend = Src::Reg(self.f64_of_long(false, rest));
         let second = Src::Reg(self.vec_op(VecOp::Div, Lane::F64, &[dividend, divisor]));
-        let second = Src::Reg(self.vec_op(VecOp::ToInt, Lane::F64, &[second]));
+        let second = Src::Reg(self.long_of_f64(false, second));
         let rest = self.rest(rest, b, second);
         let quotient = Src::Reg(self.vec_op(VecOp::Add, lane, &[first, second]));
         let (zero, one) = (self.splat_bits(lane, 0), self.splat_bits(lane, 1));
@@ -175,7 +171,7 @@ impl Cx<'_> {
 
     /// a - b * q, wrapping.
     fn rest(&mut self, a: Src, b: Src, q: Src) -> Src {
-        let product = Src::Reg(self.vec_op(VecOp::Mul, Lane::I64, &[b, q]));
+        let product = Src::Reg(self.arith(Op::Mul, DType::U64, &[b, q], &[]));
         Src::Reg(self.vec_op(VecOp::Sub, Lane::I64, &[a, product]))
     }
 

@@ -188,6 +188,15 @@ impl Cx<'_> {
         }
     }
 
+    /// Vectors of which none is in memory that may be written to before they are used.
+    pub(super) fn settled(&mut self, lanes: Lanes, lane: Lane) -> Lanes {
+        let settle = |src| match src {
+            Src::Mem(_) => Src::Reg(self.reg(src, lane)),
+            Src::Reg(_) | Src::Splat { .. } => src,
+        };
+        lanes.into_iter().map(settle).collect()
+    }
+
     /// A half of a vector in the lower half of another: the lower one is there already.
     pub(super) fn half(&mut self, src: Src, upper: bool) -> Src {
         let reg = self.reg(src, Lane::I32);

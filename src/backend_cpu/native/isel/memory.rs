@@ -48,10 +48,15 @@ impl Cx<'_> {
             }
             DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
                 let lane = Lane::of(dtype);
+                let stays = self.stays_in_memory[value] && !self.is_uniform;
                 let lanes = (0..self.count(lane.width()))
                     .map(|i| {
-                        let mem = at(from, self.offset(lane.width(), i));
-                        Src::Reg(self.reg(Src::Mem(mem), lane))
+                        let src = Src::Mem(at(from, self.offset(lane.width(), i)));
+                        if stays {
+                            src
+                        } else {
+                            Src::Reg(self.reg(src, lane))
+                        }
                     })
                     .collect();
                 self.set_lanes(value, lanes);

@@ -14,6 +14,7 @@ mod divide;
 mod driver;
 mod general;
 mod lanes;
+mod long;
 mod masks;
 mod memory;
 
@@ -53,6 +54,7 @@ pub(super) fn select(
         level,
         held: SecondaryMap::new(Held::Nothing),
         uses: uses(func),
+        stays_in_memory: used_in_loops(func),
         column: 0,
         is_uniform: false,
         refused: None,
@@ -79,6 +81,23 @@ fn uses(func: &Func) -> SecondaryMap<Value, u32> {
         }
     });
     uses
+}
+
+/// The inputs that loops use: to keep them in registers would take those that loops need for what they carry. What is
+/// a result itself is not among them, as another output may be written to its place first.
+fn used_in_loops(func: &Func) -> SecondaryMap<Value, bool> {
+    let mut used = SecondaryMap::new(false);
+    func.for_each_inst(|region, inst| {
+        if region != func.body {
+            for value in &func.insts[inst].args {
+                used[*value] = true;
+            }
+        }
+    });
+    for value in func.regions[func.body].end.uses() {
+        used[value] = false;
+    }
+    used
 }
 
 /// A vector that an instruction reads.
@@ -129,6 +148,8 @@ struct Cx<'a> {
     level: Level,
     held: SecondaryMap<Value, Held>,
     uses: SecondaryMap<Value, u32>,
+    /// Inputs that are read from memory at every use.
+    stays_in_memory: SecondaryMap<Value, bool>,
     /// The column that code is made for.
     column: usize,
     /// Whether the value being computed is the same in every lane, so that one vector is enough.
