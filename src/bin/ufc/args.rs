@@ -181,6 +181,9 @@ pub(crate) struct Render {
     /// How values become positions in the colour map
     #[arg(long, value_enum, default_value = "equalize")]
     pub(crate) scale: Scale,
+    /// Show whole numbers as flat bands, not as slopes between contour lines
+    #[arg(long)]
+    pub(crate) bands: bool,
     /// Width of the picture in pixels; the height follows
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub(crate) width: Option<u32>,

@@ -5,6 +5,7 @@ use ufc::{DType, Ufunc};
 
 use crate::args::Render;
 use crate::cmd_run::call;
+use crate::contour;
 use crate::input::Source;
 use crate::kernel;
 use crate::output::{Failure, Screen};
@@ -59,8 +60,11 @@ fn picture(ufunc: &Ufunc, operands: &[Operand<'_>], args: &Render) -> Result<Pic
     let results = call(ufunc, operands, &args.call)?;
     match results.as_slice() {
         [gray] if !gray.dtype().is_complex() => {
-            let values = gray.cast(DType::F32, Casting::Unsafe)?;
-            let values = values.as_slice::<f32>()?;
+            let mut values = gray.cast(DType::F32, Casting::Unsafe)?;
+            let values = values.as_mut_slice::<f32>()?;
+            if gray.dtype().is_int() && !args.bands {
+                contour::smooth(values, width);
+            }
             Ok(Picture::of_values(values, width, args.palette, args.scale))
         }
         [red, green, blue] if results.iter().all(|r| r.dtype() == DType::U8) => {

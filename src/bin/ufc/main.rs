@@ -11,6 +11,7 @@ mod cmd_run;
 mod cmd_targets;
 #[cfg(feature = "ulp")]
 mod cmd_ulp;
+mod contour;
 mod examples;
 mod generate;
 mod input;
