@@ -14,7 +14,13 @@ use super::{Outcome, expect, files, root, values};
 /// Random elements that every example is run on.
 const ELEMENTS: usize = 70;
 
-/// Three tests for each example.
+/// A kind of test, by its name.
+type Test = (&'static str, fn(&Path) -> Outcome);
+
+/// What is tested of each example.
+const TESTS: &[Test] = &[("cases", cases), ("golden", golden), ("agree", agree)];
+
+/// Every test of every example.
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for path in files(&root().join("kernels/examples")) {
@@ -24,9 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         else {
             continue;
         };
-        let tests: [(&str, fn(&Path) -> Outcome); 3] =
-            [("cases", cases), ("golden", golden), ("agree", agree)];
-        for (kind, test) in tests {
+        for (kind, test) in TESTS {
             let path: PathBuf = path.clone();
             trials.push(Trial::test(format!("examples/{kind}/{name}"), move || {
                 test(&path)
