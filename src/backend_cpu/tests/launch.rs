@@ -1,7 +1,7 @@
 //! Launches over loop dims: threads, blocks, broadcast inputs, cancelling.
 #![expect(unsafe_code, reason = "launches take raw addresses")]
 
-use super::{legal, options};
+use super::{legal, levels, options};
 use crate::CpuBackend;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -179,4 +179,62 @@ fn unknown_levels_are_named_in_the_error() {
         .compile(&legal(divergent()), &options(Some("mmx"), None))
         .expect_err("no such level");
     assert!(error.to_string().contains("mmx"), "{error}");
+}
+
+/// What a loop makes of both inputs, and the first input itself.
+fn kept_input() -> Func {
+    let mut func = Func::new("kept_input");
+    let mut b = Builder::new(&mut func);
+    let [x, y] = ["x", "y"].map(|name| b.param(name, DType::F32));
+    let (zero, step) = (Const::int(DType::U32, 0), Const::int(DType::U32, 1));
+    let (zero, step) = (b.constant(zero), b.constant(step));
+    let limit = b.constant(Const::int(DType::U32, 3));
+    let sums = b.loop_(&[zero, x], &[DType::F32], |b, carried| {
+        let sum = b.op(Op::Add, &[carried[1], x]);
+        let sum = b.op(Op::Mul, &[sum, y]);
+        let count = b.op(Op::Add, &[carried[0], step]);
+        let more = b.op(Op::Lt, &[count, limit]);
+        (more, vec![count, sum], vec![sum])
+    });
+    let bits = b.bitcast(x, DType::U32);
+    let same = b.bitcast(bits, DType::F32);
+    let sum = b.op(Op::Add, &[sums[0], y]);
+    b.finish(vec![sum, same]);
+    func
+}
+
+#[test]
+fn outputs_may_take_the_place_of_inputs() {
+    let legal = legal(kept_input());
+    for level in levels() {
+        for interleave in [1, 2, 4] {
+            let executable = CpuBackend
+                .compile(&legal, &options(level, Some(interleave)))
+                .expect("compiles");
+            for n in [1usize, 7, 64, 200] {
+                let mut x: Vec<f32> = (0..n).map(|i| i as f32 / 7.0 - 3.0).collect();
+                let mut y: Vec<f32> = (0..n).map(|i| 1.5 - i as f32 / 100.0).collect();
+                let kept = x.clone();
+                let sums: Vec<f32> = x
+                    .iter()
+                    .zip(&y)
+                    .map(|(x, y)| {
+                        let turn = |sum: f32| (sum + x) * y;
+                        turn(turn(turn(*x))) + y
+                    })
+                    .collect();
+                let (px, py) = (x.as_mut_ptr().cast(), y.as_mut_ptr().cast());
+                let args = LaunchArgs {
+                    shape: &[n],
+                    pointers: &[px, py, px, py],
+                    strides: &[&[4], &[4], &[4], &[4]],
+                    indices: &[],
+                };
+                // SAFETY: the vectors have `n` elements, and outputs are at the addresses of inputs.
+                unsafe { executable.launch(&args, &LaunchControl::default()) }.expect("runs");
+                assert_eq!(x, sums, "{level:?}, interleave {interleave}, {n} elements");
+                assert_eq!(y, kept, "{level:?}, interleave {interleave}, {n} elements");
+            }
+        }
+    }
 }
