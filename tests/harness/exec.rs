@@ -154,15 +154,11 @@ impl Kernel {
     pub(crate) fn devices(backend: &dyn Backend) -> Result<Vec<String>, Mismatch> {
         let name = backend.name();
         let listed = backend.devices().map_err(|why| Mismatch::new(name, why))?;
-        let unlisted = if name == "cpu" {
-            unlisted_levels()
-        } else {
-            Vec::new()
-        };
-        let listed = listed.into_iter().map(|device| device.name);
-        Ok(listed
-            .chain(unlisted.into_iter().map(str::to_string))
-            .collect())
+        let mut names: Vec<String> = listed.into_iter().map(|device| device.name).collect();
+        if let Some(lowest) = unlisted(name).filter(|lowest| !names.iter().any(|n| n == lowest)) {
+            names.push(lowest.to_string());
+        }
+        Ok(names)
     }
 
     /// The loop that a back end makes of it for one device and interleaving.
@@ -317,27 +313,10 @@ impl Kernel {
     }
 }
 
-/// The levels of this processor that the CPU back end takes as devices without listing them: the lowest, which has no
-/// fused multiply-add, and those with wide vectors.
-#[cfg(target_arch = "x86_64")]
-fn unlisted_levels() -> Vec<&'static str> {
-    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-    let avx512 = avx2
-        && is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512bw");
-    let levels = [("sse4.1", true), ("avx2", avx2), ("avx512", avx512)];
-    levels
-        .into_iter()
-        .filter(|level| level.1)
-        .map(|level| level.0)
-        .collect()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn unlisted_levels() -> Vec<&'static str> {
-    Vec::new()
+/// The level of this processor that the CPU back end takes as a device without listing it: the lowest, whose code has
+/// no fused multiply-add.
+fn unlisted(backend: &str) -> Option<&'static str> {
+    (backend == "cpu" && cfg!(target_arch = "x86_64")).then_some("sse4.1")
 }
 
 /// Loaded code of one kernel for one device.
