@@ -65,12 +65,18 @@ const THEMES: &[Theme] = &[
     Theme {
         name: "math",
         config: || Config {
-            math: MathFn::ALL.to_vec(),
+            math: plain_math(),
             size: 12,
             ..Config::default()
         },
     },
 ];
+
+/// Every function but the one that shows the sign of a NaN, which may be any.
+fn plain_math() -> Vec<MathFn> {
+    let all = MathFn::ALL.iter().copied();
+    all.filter(|f| *f != MathFn::Copysign).collect()
+}
 
 fn of(dtypes: TypeSet) -> Config {
     Config {
