@@ -22,16 +22,28 @@ const ELEMENTS: usize = 40;
 fuzz_target!(|input: (u64, u8, bool)| {
     let (seed, size, with_math) = input;
     // All but the one that shows the sign of a NaN, which may be any.
-    let math = MathFn::ALL.iter().filter(|f| with_math && **f != MathFn::Copysign);
+    let math = MathFn::ALL
+        .iter()
+        .filter(|f| with_math && **f != MathFn::Copysign);
     let math = math.copied().collect();
-    let config = Config { size: usize::from(size), math, ..Config::default() };
+    let config = Config {
+        size: usize::from(size),
+        math,
+        ..Config::default()
+    };
     let func = random_func(seed, &config);
     let inputs = random_inputs(seed, &func, ELEMENTS);
     let kernel = Kernel::new(func).expect("every function can be expanded");
-    let Ok(expected) = kernel.meaning(&inputs, &[ELEMENTS]) else { return };
-    let cpu = dispatch::choose(&Target::CPU).expect("this machine has a processor").backend;
+    let Ok(expected) = kernel.meaning(&inputs, &[ELEMENTS]) else {
+        return;
+    };
+    let cpu = dispatch::choose(&Target::CPU)
+        .expect("this machine has a processor")
+        .backend;
     kernel.check_optimized(&inputs, &expected).unwrap();
-    kernel.check_spmd(cpu.legality(), &inputs, &expected).unwrap();
+    kernel
+        .check_spmd(cpu.legality(), &inputs, &expected)
+        .unwrap();
     for compiled in kernel.loops(cpu).unwrap() {
         kernel.check_loop(&compiled, &inputs, &expected).unwrap();
     }
