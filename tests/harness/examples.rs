@@ -12,7 +12,7 @@ use super::exec::{Columns, Kernel};
 use super::{Outcome, expect, files, root, values};
 
 /// Random elements that every example is run on.
-const ELEMENTS: usize = 70;
+const ELEMENTS: usize = 150;
 
 /// A kind of test, by its name.
 type Test = (&'static str, fn(&Path) -> Outcome);

@@ -21,7 +21,7 @@ use super::{Case, Outcome};
 const TARGETS: &[&str] = &["interp", "spmd", "cpu", "cuda"];
 
 /// Elements that the calls of a kernel are repeated to, enough for several turns of any vector loop and a tail.
-const ELEMENTS: usize = 70;
+const ELEMENTS: usize = 150;
 
 /// One call and its results, as written.
 #[derive(Debug)]
