@@ -428,7 +428,7 @@ impl Loop {
 
 /// Whether a length may show a mistake that no other does: short ones, and those around whole turns of 32 and more.
 fn is_telling(n: usize) -> bool {
-    n <= 34 || n % 32 <= 2 || n % 32 == 31 || n % 16 == 0
+    n <= 34 || n % 32 <= 2 || n % 32 == 31 || n.is_multiple_of(16)
 }
 
 /// How far a position moves along each loop dim.
