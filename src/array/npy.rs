@@ -319,7 +319,7 @@ pub fn write(path: impl AsRef<Path>, view: &View<'_>) -> Result<(), ArrayError> 
     }
 }
 
-/// Does all of [`write`] but the renaming. There is nothing left to do (none) where the path is a pipe or device, to
+/// Does all of [`write()`] but the renaming. There is nothing left to do (none) where the path is a pipe or device, to
 /// which the file is written directly.
 pub fn stage(path: impl AsRef<Path>, view: &View<'_>) -> Result<Option<StagedFile>, ArrayError> {
     let path = path.as_ref();

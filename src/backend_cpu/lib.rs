@@ -1,8 +1,8 @@
 //! The CPU back end: legal functions become vector loops, run by a pool of threads.
 //!
 //! A kernel is put into SPMD form, in which every branch is uniform, and made into vector code, several vectors of
-//! each value in flight: by [`native`] on x86-64 with AVX2 or AVX-512, by [`clif`] elsewhere, through Cranelift with
-//! 128-bit vectors. The compiled loop has NumPy's inner-loop ABI ([`ufc_target::InnerLoop`]); [`call`] runs it over
+//! each value in flight: by `native` on x86-64 with AVX2 or AVX-512, by `clif` elsewhere, through Cranelift with
+//! 128-bit vectors. The compiled loop has NumPy's inner-loop ABI ([`ufc_target::InnerLoop`]); `call` runs it over
 //! the loop dims. Positions in an operand, its alignment and the number of threads never change a bit of a result.
 
 mod call;

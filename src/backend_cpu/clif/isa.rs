@@ -92,6 +92,8 @@ pub(crate) struct Isa {
     pub(crate) has_blend: bool,
     /// Whether it multiplies and adds with one rounding.
     pub(crate) has_fma: bool,
+    /// Whether memory operands of vector instructions may have any alignment.
+    pub(crate) takes_unaligned: bool,
 }
 
 impl Isa {
@@ -127,6 +129,7 @@ impl Isa {
             target,
             has_blend: x86,
             has_fma: !x86 || matches!(name, "avx2+fma" | "avx512vl"),
+            takes_unaligned: !x86 || name != "sse4.1",
         })
     }
 }

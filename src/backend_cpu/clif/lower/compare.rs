@@ -21,6 +21,7 @@ impl Cx<'_, '_> {
                 Op::Gt => FloatCC::GreaterThan,
                 _ => FloatCC::GreaterThanOrEqual,
             };
+            let (a, b) = (self.in_register(a), self.in_register(b));
             return self.b.ins().fcmp(code, a, b);
         }
         let code = match (op, dtype.is_signed()) {
@@ -36,6 +37,17 @@ impl Cx<'_, '_> {
             (_, false) => IntCC::UnsignedGreaterThanOrEqual,
         };
         self.b.ins().icmp(code, a, b)
+    }
+
+    /// A value that is not folded into its use as a memory operand, where that would have to be aligned: Cranelift 0.135
+    /// folds loads into `cmpps` and `cmppd` without asking (`x64_cmpps` takes an `XmmMem128`).
+    fn in_register(&mut self, value: Clif) -> Clif {
+        if self.isa.takes_unaligned || !self.is_vector(value) {
+            return value;
+        }
+        let ty = self.b.func.dfg.value_type(value);
+        let bits = self.as_int(value);
+        self.cast(bits, ty)
     }
 
     /// Compares values that vary, giving a mask of the result's planned width.
