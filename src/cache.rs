@@ -46,6 +46,12 @@ impl LoopCache {
         found.map(|(_, compiled)| compiled.clone())
     }
 
+    /// Calls `f` with every loop compiled so far, in the order of compilation.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(&LoopKey, &Loop)) {
+        let loops = self.loops.read().unwrap_or_else(|e| e.into_inner());
+        loops.iter().for_each(|(key, ready)| f(key, ready));
+    }
+
     /// The loop, compiled now if it has not been before.
     pub(crate) fn get_or_compile(
         &self,

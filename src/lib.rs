@@ -22,4 +22,4 @@ pub use error::{Error, SourceError, TargetError};
 pub use module::Module;
 pub use plan::Plan;
 pub use ufc_ir::{Const, DType};
-pub use ufunc::{Call, CallOptions, Ufunc};
+pub use ufunc::{Call, CallOptions, LoopInfo, Ufunc};

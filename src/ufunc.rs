@@ -39,6 +39,19 @@ struct Inner {
     loops: LoopCache,
 }
 
+/// One loop of a kernel: what it is compiled for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoopInfo {
+    /// Dtypes of the inputs.
+    pub inputs: Vec<DType>,
+    /// Dtypes of the outputs.
+    pub outputs: Vec<DType>,
+    /// The target's word.
+    pub target: &'static str,
+    /// The device's name.
+    pub device: String,
+}
+
 /// How a call is to run. The default leaves the target to ufc, uses every core, and casts as NumPy does.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions<'a> {
@@ -162,6 +175,20 @@ impl Ufunc {
     /// The dtypes that each generic may stand for.
     pub fn bounds(&self) -> &[TypeSet] {
         &self.inner.bounds
+    }
+
+    /// The loops compiled so far, in the order of compilation.
+    pub fn loops(&self) -> Vec<LoopInfo> {
+        let mut found = Vec::new();
+        self.inner.loops.for_each(|key, ready| {
+            found.push(LoopInfo {
+                inputs: ready.inputs.clone(),
+                outputs: ready.outputs.clone(),
+                target: key.target,
+                device: key.options.device.clone().unwrap_or_default(),
+            });
+        });
+        found
     }
 
     /// Calls the kernel and gives its one result, in a new array.
@@ -513,4 +540,58 @@ fn threads_from_env() -> Option<usize> {
         let text = std::env::var("UFC_NUM_THREADS").ok()?;
         text.trim().parse().ok().filter(|n| *n > 0)
     })
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+
+    fn ufunc(text: &str) -> Ufunc {
+        Module::from_source("test.ufk", text)
+            .and_then(|module| module.only())
+            .expect("a kernel")
+    }
+
+    #[test]
+    fn a_loop_is_compiled_once_for_each_dtype_and_target() {
+        let twice = ufunc("pub fn twice<T: Num>(x: T) -> T { x + x }");
+        assert_eq!(twice.loops(), []);
+        for _ in 0..2 {
+            twice.call(&[1.5f32, 2.5]).expect("f32");
+            twice.call(&[3u8]).expect("u8");
+            twice.on(Target::INTERP).call(&[3u8]).expect("interp");
+        }
+        let loops = twice.loops();
+        let seen: Vec<_> = loops.iter().map(|l| (l.inputs[0], l.target)).collect();
+        let expected = [
+            (DType::F32, "cpu"),
+            (DType::U8, "cpu"),
+            (DType::U8, "interp"),
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    /// The short and the long way of a call, on operands that only one of them takes or that both do.
+    #[test]
+    fn the_short_way_gives_what_the_long_way_gives() {
+        let axpy = ufunc("pub fn axpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }");
+        let x: Vec<f32> = (0..67).map(|i| i as f32 * 0.37 - 9.0).collect();
+        for len in [0, 1, 2, 15, 16, 17, 33, 67] {
+            let x = &x[..len];
+            let expected = axpy.call((1.25f32, x, 0.5f32)).expect("the long way");
+            let mut out = vec![f32::NAN; len];
+            for _ in 0..2 {
+                out.fill(f32::NAN);
+                axpy.call_into((1.25f32, x, 0.5f32), &mut out)
+                    .expect("the short way");
+                assert_eq!(out, expected.as_slice::<f32>().expect("f32"), "{len}");
+            }
+        }
+        let mut out = [f32::NAN; 3];
+        let wrong = axpy.call_into((1.0f32, &x[..4], 0.5f32), &mut out);
+        assert!(
+            wrong.is_err(),
+            "a length that does not fit is an error on any way"
+        );
+    }
 }

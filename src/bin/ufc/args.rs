@@ -115,7 +115,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, conflicts_with = "output")]
     pub(crate) json: bool,
     /// Say on stderr where and how the call ran
-    #[arg(long)]
+    #[arg(long, visible_alias = "explain")]
     pub(crate) plan: bool,
 }
 
