@@ -7,6 +7,7 @@
 
 mod call;
 mod clif;
+mod lane;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod native;
 #[cfg(test)]

@@ -1,51 +1,9 @@
 //! The table of vector operations: which machine instruction does what, per lane and level.
 
 use super::level::Level;
+pub(super) use crate::lane::Lane;
 use iced_x86::Code;
 use iced_x86::Code::*;
-use ufc_ir::DType;
-
-/// What a lane holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lane {
-    I32,
-    I64,
-    F32,
-    F64,
-}
-
-impl Lane {
-    /// The lanes of a dtype.
-    pub(super) fn of(dtype: DType) -> Lane {
-        match dtype {
-            DType::Bool
-            | DType::I8
-            | DType::I16
-            | DType::I32
-            | DType::U8
-            | DType::U16
-            | DType::U32
-            | DType::F16
-            | DType::BF16 => Lane::I32,
-            DType::I64 | DType::U64 => Lane::I64,
-            DType::F32 | DType::C64 => Lane::F32,
-            DType::F64 | DType::C128 => Lane::F64,
-        }
-    }
-
-    /// The integer lanes of this width in bytes.
-    pub(super) fn int(width: usize) -> Lane {
-        if width == 8 { Lane::I64 } else { Lane::I32 }
-    }
-
-    /// Width in bytes.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Lane::I32 | Lane::F32 => 4,
-            Lane::I64 | Lane::F64 => 8,
-        }
-    }
-}
 
 /// Defines the operations and [`code`] from rows `Operation Lane AVX2 AVX-512;`, where `INVALID` says there is none.
 macro_rules! operations {

@@ -2,53 +2,15 @@
 
 use super::memory::flags;
 use super::{Clif, Cx};
+pub(super) use crate::lane::Lane;
 use cranelift_codegen::ir::types::{
     F32, F32X4, F64, F64X2, I8, I8X16, I16, I32, I32X4, I64, I64X2,
 };
 use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type};
 use ufc_ir::{Const, DType};
 
-/// What a lane holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lane {
-    I32,
-    I64,
-    F32,
-    F64,
-}
-
+/// What Cranelift calls them.
 impl Lane {
-    /// The lanes of a dtype; of a bool, those of its narrower masks.
-    pub(super) fn of(dtype: DType) -> Lane {
-        match dtype {
-            DType::Bool
-            | DType::I8
-            | DType::I16
-            | DType::I32
-            | DType::U8
-            | DType::U16
-            | DType::U32
-            | DType::F16
-            | DType::BF16 => Lane::I32,
-            DType::I64 | DType::U64 => Lane::I64,
-            DType::F32 | DType::C64 => Lane::F32,
-            DType::F64 | DType::C128 => Lane::F64,
-        }
-    }
-
-    /// The integer lanes of this width in bytes.
-    pub(super) fn int(width: usize) -> Lane {
-        if width == 8 { Lane::I64 } else { Lane::I32 }
-    }
-
-    /// Width in bytes.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Lane::I32 | Lane::F32 => 4,
-            Lane::I64 | Lane::F64 => 8,
-        }
-    }
-
     pub(super) fn is_float(self) -> bool {
         matches!(self, Lane::F32 | Lane::F64)
     }
