@@ -23,11 +23,11 @@ impl Backend for InterpBackend {
         Ok(vec![Device {
             name: "reference".to_string(),
             description: "IR interpreter, one element at a time".to_string(),
-            notes: Vec::new(),
+            ..Device::default()
         }])
     }
 
-    fn legality(&self) -> &dyn Legality {
+    fn legality(&self, _device: Option<&str>) -> &dyn Legality {
         &CoreOnly
     }
 
@@ -74,7 +74,7 @@ impl Executable for InterpLoop {
     ) -> Result<LaunchReport, BackendError> {
         let mut at = vec![0; args.shape.len()];
         if args.shape.contains(&0) {
-            return Ok(LaunchReport { threads: 1 });
+            return Ok(LaunchReport::on_host(1));
         }
         loop {
             if control.cancel.is_some_and(|c| c.load(Ordering::Relaxed)) {
@@ -85,7 +85,7 @@ impl Executable for InterpLoop {
                 progress.fetch_add(1, Ordering::Relaxed);
             }
             if !advance(&mut at, args.shape) {
-                return Ok(LaunchReport { threads: 1 });
+                return Ok(LaunchReport::on_host(1));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use ufc_target::{Backend, Device, Unavailable};
+use ufc_target::{Backend, Device, Legality, Unavailable};
 
 use crate::backend_interp::InterpBackend;
 use crate::error::{Error, TargetError};
@@ -272,6 +272,13 @@ pub struct Choice {
 impl fmt::Debug for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.backend.name(), self.device.name)
+    }
+}
+
+impl Choice {
+    /// What the device does natively.
+    pub fn legality(&self) -> &'static dyn Legality {
+        self.backend.legality(Some(&self.device.name))
     }
 }
 

@@ -65,10 +65,11 @@ pub fn legal(
     kernel: &str,
     types: &[DType],
     backend: &dyn Backend,
+    device: Option<&str>,
 ) -> Result<Legal, Error> {
     let mut func = lower(module, kernel, types)?;
     optimize(&mut func);
-    legalize(func, backend.legality())
+    legalize(func, backend.legality(device))
 }
 
 /// Loaded code for one loop: a kernel, its dtypes and a back end.
@@ -82,7 +83,7 @@ pub fn compile(
     backend: &dyn Backend,
     options: &CompileOptions,
 ) -> Result<Arc<dyn Executable>, Error> {
-    let legal = legal(module, kernel, types, backend)?;
+    let legal = legal(module, kernel, types, backend, options.device.as_deref())?;
     let compiled = backend.compile(&legal, options);
     compiled.map_err(|error| backend_error(kernel, backend, error))
 }
@@ -122,14 +123,17 @@ pub fn emit(
             optimize(&mut func);
             Ok(print(&func))
         }
-        "legal" => Ok(print(legal(module, kernel, types, backend)?.func())),
+        "legal" => Ok(print(
+            legal(module, kernel, types, backend, options.device.as_deref())?.func(),
+        )),
         "spmd" => {
-            let mut func = legal(module, kernel, types, backend)?.into_func();
+            let mut func =
+                legal(module, kernel, types, backend, options.device.as_deref())?.into_func();
             passes::spmd::run(&mut func);
             Ok(print(&func))
         }
         _ => {
-            let legal = legal(module, kernel, types, backend)?;
+            let legal = legal(module, kernel, types, backend, options.device.as_deref())?;
             let text = backend.emit(&legal, options, stage);
             text.map_err(|error| backend_error(kernel, backend, error))
         }

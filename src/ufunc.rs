@@ -268,7 +268,13 @@ impl Ufunc {
     }
 
     fn compile(&self, key: &LoopKey, picked: &Picked) -> Result<Loop, Error> {
-        let legal = pipeline::legal(self.module(), self.name(), &key.types, picked.backend)?;
+        let legal = pipeline::legal(
+            self.module(),
+            self.name(),
+            &key.types,
+            picked.backend,
+            key.options.device.as_deref(),
+        )?;
         let executable = picked
             .backend
             .compile(&legal, &key.options)

@@ -42,7 +42,7 @@ fuzz_target!(|input: (u64, u8, bool)| {
         .backend;
     kernel.check_optimized(&inputs, &expected).unwrap();
     kernel
-        .check_spmd(cpu.legality(), &inputs, &expected)
+        .check_spmd(cpu.legality(None), &inputs, &expected)
         .unwrap();
     for compiled in kernel.loops(cpu).unwrap() {
         kernel.check_loop(&compiled, &inputs, &expected).unwrap();

@@ -142,7 +142,7 @@ impl Executable for CpuLoop {
             None => (&[][..], 1),
         };
         if args.shape.contains(&0) {
-            return Ok(LaunchReport { threads: 1 });
+            return Ok(LaunchReport::on_host(1));
         }
         let rows = outer.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim));
         let rows = rows
@@ -180,7 +180,7 @@ impl Executable for CpuLoop {
         if run.cancelled.load(Ordering::Relaxed) {
             return Err(BackendError::Cancelled);
         }
-        Ok(LaunchReport { threads })
+        Ok(LaunchReport::on_host(threads))
     }
 
     fn threads(&self, elements: usize, control: &LaunchControl<'_>) -> (usize, String) {

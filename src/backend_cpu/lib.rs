@@ -57,17 +57,19 @@ impl Backend for CpuBackend {
                 name: name.to_string(),
                 description: processor_name(),
                 notes: vec![format!("{}-bit vectors, {threads} threads", bytes * 8)],
+                ..Device::default()
             })
             .collect();
         devices.push(Device {
             name: (*name).to_string(),
             description: processor_name(),
             notes,
+            ..Device::default()
         });
         Ok(devices)
     }
 
-    fn legality(&self) -> &dyn Legality {
+    fn legality(&self, _device: Option<&str>) -> &dyn Legality {
         &CpuLegality
     }
 

@@ -27,6 +27,20 @@ pub enum BackendError {
     NoDevice(String),
     /// The compiler below us refused our code: a bug of ours. The text is its log.
     CompileFailed(String),
+    /// The device has not so much memory left, also after our caches were freed and the launch was cut.
+    OutOfMemory {
+        /// The device, such as `cuda:0`.
+        device: String,
+        /// How many bytes were asked for last.
+        bytes: u64,
+    },
+    /// The device can no longer be used by this process; the text is what its driver said.
+    DeviceLost {
+        /// The device, such as `cuda:0`.
+        device: String,
+        /// What the driver said.
+        why: String,
+    },
     /// Running failed; the text says how.
     LaunchFailed(String),
     /// The caller cancelled the run; the outputs are partly written.
@@ -40,6 +54,12 @@ impl fmt::Display for BackendError {
             BackendError::NoDevice(which) => write!(f, "no such device: {which}"),
             BackendError::CompileFailed(log) => {
                 write!(f, "this is a bug in ufc: code generation failed: {log}")
+            }
+            BackendError::OutOfMemory { device, bytes } => {
+                write!(f, "`{device}` has no {bytes} bytes of memory left")
+            }
+            BackendError::DeviceLost { device, why } => {
+                write!(f, "`{device}` can no longer be used: {why}")
             }
             BackendError::LaunchFailed(how) => write!(f, "running the loop failed: {how}"),
             BackendError::Cancelled => f.write_str("the run was cancelled"),

@@ -54,8 +54,25 @@ pub struct LaunchControl<'a> {
 /// How a launch was run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LaunchReport {
-    /// How many threads took part at most.
+    /// How many threads of the host took part at most.
     pub threads: usize,
+    /// Bytes copied from the host to the device.
+    pub uploaded: u64,
+    /// Bytes copied from the device to the host.
+    pub downloaded: u64,
+    /// Into how many parts the launch was cut to fit the device.
+    pub chunks: usize,
+}
+
+impl LaunchReport {
+    /// The report of a launch on the host.
+    pub fn on_host(threads: usize) -> LaunchReport {
+        LaunchReport {
+            threads,
+            chunks: 1,
+            ..LaunchReport::default()
+        }
+    }
 }
 
 /// The positions that a function asks for, in the order of their slots: flat first, then by axis.

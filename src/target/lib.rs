@@ -3,10 +3,12 @@
 pub mod error;
 pub mod launch;
 pub mod legality;
+pub mod memory;
 
 pub use error::{BackendError, Unavailable};
 pub use launch::{Index, InnerLoop, LaunchArgs, LaunchControl, LaunchReport};
 pub use legality::{Action, Legal, Legality, Violation};
+pub use memory::{Buffer, DeviceArgs, DeviceOperand};
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,8 +21,9 @@ pub trait Backend: Send + Sync {
     /// The devices that are there, or why none is. May start a driver; the caller caches the answer.
     fn devices(&self) -> Result<Vec<Device>, Unavailable>;
 
-    /// What the back end does natively, per operation and dtype.
-    fn legality(&self) -> &dyn Legality;
+    /// What a device does natively, per operation and dtype; the first device if none is named, or if the back end's devices
+    /// do not differ in this.
+    fn legality(&self, device: Option<&str>) -> &dyn Legality;
 
     /// Compiles a legal function for a device.
     fn compile(
@@ -39,15 +42,54 @@ pub trait Backend: Send + Sync {
 
     /// The names that [`Backend::emit`] takes, each with one sentence on what it shows.
     fn stages(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Memory on a device, its bytes unspecified.
+    ///
+    /// # Errors
+    /// [`BackendError::OutOfMemory`], or [`BackendError::Unsupported`] where a device's memory is the host's.
+    fn allocate(&self, device: &str, bytes: usize) -> Result<Arc<dyn Buffer>, BackendError> {
+        let _ = bytes;
+        Err(BackendError::Unsupported(format!(
+            "memory of its own on `{}:{device}`",
+            self.name()
+        )))
+    }
+
+    /// Waits until everything that was asked of a device is done.
+    ///
+    /// # Errors
+    /// What the device reports of the work.
+    fn synchronize(&self, device: &str) -> Result<(), BackendError> {
+        let _ = device;
+        Ok(())
+    }
+}
+
+/// What sort of machine a device is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// The processor that the process runs on, its memory the host's.
+    #[default]
+    Processor,
+    /// A GPU.
+    Gpu,
+    /// A GPU that software on the processor stands in for: taken only when asked for by name.
+    Software,
 }
 
 /// One concrete machine that a back end found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// Unique name within the back end, such as `avx` or `0`.
     pub name: String,
     /// What a person calls it, such as the processor's model name.
     pub description: String,
+    /// What sort of machine it is.
+    pub kind: DeviceKind,
+    /// The driver and its version, where there is one.
+    pub driver: Option<String>,
+    /// Its own memory in bytes, where it has some and says how much.
+    pub memory: Option<u64>,
     /// Facts worth a line each, such as the instruction sets in use or what is slow here.
     pub notes: Vec<String>,
 }
@@ -81,6 +123,23 @@ pub trait Executable: Send + Sync + Debug {
         args: &LaunchArgs<'_>,
         control: &LaunchControl<'_>,
     ) -> Result<LaunchReport, BackendError>;
+
+    /// Runs the loop over operands on the device, and may return before it is done.
+    ///
+    /// An output may share memory with an input only if both are at the same place for every element; outputs do not
+    /// overlap each other or themselves.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] where a device's memory is the host's; if an operand reaches out of its buffer; or
+    /// what the device reports.
+    fn launch_on_device(
+        &self,
+        args: &DeviceArgs<'_>,
+        control: &LaunchControl<'_>,
+    ) -> Result<LaunchReport, BackendError> {
+        let _ = (args, control);
+        Err(BackendError::Unsupported("operands on a device".into()))
+    }
 
     /// How many threads a launch over so many elements would use at most, and why.
     fn threads(&self, elements: usize, control: &LaunchControl<'_>) -> (usize, String);

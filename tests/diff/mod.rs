@@ -205,7 +205,7 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     kernel.check_optimized(&inputs, &expected)?;
     let choice = dispatch::choose(&Target::CPU).map_err(|error| fail(error.to_string()))?;
     kernel.check_spmd(&CoreOnly, &inputs, &expected)?;
-    kernel.check_spmd(choice.backend.legality(), &inputs, &expected)?;
+    kernel.check_spmd(choice.legality(), &inputs, &expected)?;
     let devices = Kernel::devices(choice.backend)?;
     let device = &devices[rng.below(devices.len())];
     let compiled = kernel.compile(choice.backend, device, rng.choose(&[1, 2, 4]))?;

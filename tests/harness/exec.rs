@@ -174,9 +174,9 @@ impl Kernel {
             interleave: Some(interleave),
         };
         let func = self
-            .optimized(backend.legality())
+            .optimized(backend.legality(None))
             .map_err(|error| Mismatch::new(&form, error))?;
-        let legal = ufc_target::Legal::try_new(func, backend.legality());
+        let legal = ufc_target::Legal::try_new(func, backend.legality(None));
         let legal = legal.map_err(|found| Mismatch::new(&form, format!("{found:?}")))?;
         let executable = backend.compile(&legal, &options);
         let func = legal.func();

@@ -225,7 +225,7 @@ fn on_target(
     let Ok(choice) = dispatch::choose(&target) else {
         return Ok(());
     };
-    let spmd = kernel.check_spmd(choice.backend.legality(), inputs, meaning);
+    let spmd = kernel.check_spmd(choice.legality(), inputs, meaning);
     spmd.map_err(|error| error.to_string())?;
     for compiled in kernel
         .loops(choice.backend)

@@ -23,7 +23,7 @@ fn legality(word: &str) -> Result<&'static dyn Legality, String> {
         .parse()
         .map_err(|error: ufc::TargetError| error.to_string())?;
     let choice = dispatch::choose(&target).map_err(|error| error.to_string())?;
-    Ok(choice.backend.legality())
+    Ok(choice.legality())
 }
 
 /// Lowers for the lowest level of x86-64, one vector at a time, and compares the body of the loop over elements that
@@ -34,8 +34,8 @@ pub(crate) fn clif(case: &Case) -> Outcome {
     }
     let func = ir::parse(case)?;
     let choice = dispatch::choose(&Target::CPU).map_err(|error| error.to_string())?;
-    let legal = ufc::pipeline::legalize(func, choice.backend.legality())
-        .map_err(|error| error.to_string())?;
+    let legal =
+        ufc::pipeline::legalize(func, choice.legality()).map_err(|error| error.to_string())?;
     let options = CompileOptions {
         device: Some("sse4.1".to_string()),
         interleave: Some(1),

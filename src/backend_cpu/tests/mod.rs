@@ -184,7 +184,7 @@ fn random_layouts(rng: &mut Rng, func: &Func) -> Vec<Layout> {
 }
 
 fn legal(func: Func) -> Legal {
-    Legal::try_new(func, CpuBackend.legality()).expect("a legal function")
+    Legal::try_new(func, CpuBackend.legality(None)).expect("a legal function")
 }
 
 fn options(device: Option<&str>, interleave: Option<usize>) -> CompileOptions {

@@ -46,7 +46,7 @@ pub(super) fn single(op: Op, dtype: DType, to: Option<DType>, constant: Constant
 /// Every native operation and dtype, with the result's dtype of conversions.
 pub(super) fn cases() -> Vec<(Op, DType, Option<DType>)> {
     let legality = CpuBackend;
-    let legality = legality.legality();
+    let legality = legality.legality(None);
     let mut cases = Vec::new();
     for &op in Op::ALL {
         for &dtype in DType::ALL {

@@ -9,7 +9,7 @@ use ufc_target::{Backend, Legal};
 /// A random function that needs no expansions; none if it came out otherwise.
 fn native(seed: u64, config: &Config) -> Option<Func> {
     let func = random_func(seed, config);
-    Legal::try_new(func.clone(), CpuBackend.legality()).ok()?;
+    Legal::try_new(func.clone(), CpuBackend.legality(None)).ok()?;
     Some(func)
 }
 

@@ -122,7 +122,7 @@ impl Case {
 /// What a function without parameters gives.
 fn values(func: &Func) -> Result<Vec<Const>, Failure> {
     let interp = ufc::dispatch::choose(&Target::INTERP)?.backend;
-    let legal = pipeline::legalize(func.clone(), interp.legality())?;
+    let legal = pipeline::legalize(func.clone(), interp.legality(None))?;
     let bug = |e: ufc_ir::interp::InterpError| Failure::Message(BUG, e.to_string());
     ufc_ir::interp::run_one(legal.func(), &[]).map_err(bug)
 }

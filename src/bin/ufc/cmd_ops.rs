@@ -11,7 +11,7 @@ use crate::output::{FAINT, Failure, HEADING, Screen, paint, table};
 
 pub(crate) fn run(screen: Screen, args: &Ops) -> Result<(), Failure> {
     let choice = choose(&args.target)?;
-    let legality = choice.backend.legality();
+    let legality = choice.legality();
     let ops = wanted(&args.names)?;
     if args.json {
         return screen.json(&ops.into_iter().map(|op| to_json(op, legality)).collect());

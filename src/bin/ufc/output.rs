@@ -59,7 +59,10 @@ impl From<Error> for Failure {
                 BackendError::NoDevice(_) => NO_DEVICE,
                 BackendError::CompileFailed(_) => BUG,
                 BackendError::Cancelled => INTERRUPTED,
-                BackendError::Unsupported(_) | BackendError::LaunchFailed(_) => USER_ERROR,
+                BackendError::DeviceLost { .. } => NO_DEVICE,
+                BackendError::Unsupported(_)
+                | BackendError::OutOfMemory { .. }
+                | BackendError::LaunchFailed(_) => USER_ERROR,
             },
             Error::NoKernel { .. }
             | Error::SeveralResults { .. }
