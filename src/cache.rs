@@ -6,6 +6,7 @@ use ufc_ir::DType;
 use ufc_ir::cost::Cost;
 use ufc_target::{CompileOptions, Executable};
 
+use crate::dispatch::Picked;
 use crate::error::Error;
 
 /// What tells the loops of a kernel apart.
@@ -17,6 +18,15 @@ pub(crate) struct LoopKey {
     pub(crate) target: &'static str,
     /// Device and code generation choices.
     pub(crate) options: CompileOptions,
+}
+
+impl LoopKey {
+    /// Whether a loop is for this target, with these choices of code generation.
+    pub(crate) fn is_for(&self, picked: &Picked, interleave: Option<usize>) -> bool {
+        self.target == picked.backend.name()
+            && self.options.device.as_deref() == Some(picked.device.name.as_str())
+            && self.options.interleave == interleave
+    }
 }
 
 /// A loop that is ready to launch, and what the caller must know about it.

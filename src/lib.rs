@@ -7,6 +7,7 @@
 pub mod array;
 mod backend_interp;
 mod cache;
+mod call;
 pub mod dispatch;
 mod error;
 mod module;
@@ -17,9 +18,10 @@ pub mod render;
 mod ufunc;
 
 pub use array::{Array, View, ViewMut};
+pub use call::{Call, CallOptions};
 pub use dispatch::Target;
 pub use error::{Error, SourceError, TargetError};
 pub use module::Module;
 pub use plan::Plan;
 pub use ufc_ir::{Const, DType};
-pub use ufunc::{Call, CallOptions, LoopInfo, Ufunc};
+pub use ufunc::{LoopInfo, Ufunc};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ufc_ir::{DType, Func, passes, text};
-use ufc_target::{Backend, CompileOptions, Executable, Legal, Legality};
+use ufc_math::legalize::LegalizeError;
+use ufc_target::{Backend, BackendError, CompileOptions, Executable, Legal, Legality};
 
 use crate::error::{Error, SourceError};
 use crate::module::Module;
@@ -50,9 +51,17 @@ pub fn legalize(func: Func, legality: &dyn Legality) -> Result<Legal, Error> {
 }
 
 fn expand(func: Func, legality: &dyn Legality) -> Result<Legal, Error> {
-    ufc_math::legalize::legalize(func, legality).map_err(|error| Error::Internal {
-        stage: "legalization",
-        message: error.to_string(),
+    let kernel = func.name.clone();
+    ufc_math::legalize::legalize(func, legality).map_err(|error| match error {
+        LegalizeError::Unsupported { target, what } => Error::Backend {
+            kernel,
+            target,
+            error: BackendError::Unsupported(what),
+        },
+        LegalizeError::Internal(message) => Error::Internal {
+            stage: "legalization",
+            message,
+        },
     })
 }
 

@@ -18,7 +18,8 @@ pub trait Backend: Send + Sync {
     /// The word that users know it by: `cpu`, `cuda`, `wgpu`, `interp`.
     fn name(&self) -> &'static str;
 
-    /// The devices that are there, or why none is. May start a driver; the caller caches the answer.
+    /// The devices that are there, or why none is. May start a driver; the caller caches the answer, and asks again after
+    /// a device was lost. A device that this process can no longer use is not in the list.
     fn devices(&self) -> Result<Vec<Device>, Unavailable>;
 
     /// What a device does natively, per operation and dtype; the first device if none is named, or if the back end's devices
@@ -43,6 +44,12 @@ pub trait Backend: Send + Sync {
     /// The names that [`Backend::emit`] takes, each with one sentence on what it shows.
     fn stages(&self) -> &'static [(&'static str, &'static str)];
 
+    /// How near to the interpreter's a device's results are.
+    fn promise(&self, device: Option<&str>) -> Promise {
+        let _ = device;
+        Promise::Bits
+    }
+
     /// Memory on a device, its bytes unspecified.
     ///
     /// # Errors
@@ -63,6 +70,16 @@ pub trait Backend: Send + Sync {
         let _ = device;
         Ok(())
     }
+}
+
+/// How near a target's results are to what the interpreter gives for one operation or function of the IR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Promise {
+    /// Every bit is the same, the payload and sign of NaNs aside.
+    Bits,
+    /// Floats of each function are within so many units in the last place; integers are the same. What a kernel makes of
+    /// several of them may be further off.
+    Ulps(u32),
 }
 
 /// What sort of machine a device is.
