@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use ufc_ir::DType;
+use ufc_ir::bytes::BytesError;
 use ufc_lang::diag::Diagnostic;
 use ufc_target::BackendError;
 
@@ -19,6 +21,17 @@ pub enum Error {
         name: Option<String>,
         /// The kernels there are.
         kernels: Vec<String>,
+    },
+    /// A kernel's IR cannot be read.
+    Ir(BytesError),
+    /// A kernel that came as IR has none for these dtypes.
+    NoLoop {
+        /// The kernel's name.
+        kernel: String,
+        /// The dtypes asked for, one for each type parameter.
+        types: Vec<DType>,
+        /// The choices that it has.
+        made: Vec<Vec<DType>>,
     },
     /// The operands do not fit the kernel or each other.
     Array(ArrayError),
@@ -121,6 +134,12 @@ impl fmt::Display for Error {
         match self {
             Error::Source(error) => error.fmt(f),
             Error::NoKernel { name, kernels } => fmt_no_kernel(f, name.as_deref(), kernels),
+            Error::Ir(error) => error.fmt(f),
+            Error::NoLoop {
+                kernel,
+                types,
+                made,
+            } => fmt_no_loop(f, kernel, types, made),
             Error::Array(error) => error.fmt(f),
             Error::Target(error) => error.fmt(f),
             Error::SeveralResults { kernel, nout } => write!(
@@ -160,6 +179,25 @@ fn fmt_no_kernel(
     }
 }
 
+fn fmt_no_loop(
+    f: &mut fmt::Formatter<'_>,
+    kernel: &str,
+    types: &[DType],
+    made: &[Vec<DType>],
+) -> fmt::Result {
+    let list = |types: &[DType]| {
+        let names: Vec<&str> = types.iter().map(|dtype| dtype.name()).collect();
+        format!("({})", names.join(", "))
+    };
+    let made: Vec<String> = made.iter().map(|types| list(types)).collect();
+    write!(
+        f,
+        "kernel `{kernel}` was not made for {}, only for {}",
+        list(types),
+        made.join(", ")
+    )
+}
+
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(crate::render::plain(self).trim_end())
@@ -171,10 +209,12 @@ impl std::error::Error for Error {
         match self {
             Error::Backend { error, .. } => Some(error),
             Error::Io { error, .. } => Some(error),
+            Error::Ir(error) => Some(error),
             Error::Array(error) => Some(error),
             Error::Target(error) => Some(error),
             Error::Source(_)
             | Error::NoKernel { .. }
+            | Error::NoLoop { .. }
             | Error::SeveralResults { .. }
             | Error::Internal { .. } => None,
         }
@@ -184,6 +224,12 @@ impl std::error::Error for Error {
 impl From<ArrayError> for Error {
     fn from(error: ArrayError) -> Error {
         Error::Array(error)
+    }
+}
+
+impl From<BytesError> for Error {
+    fn from(error: BytesError) -> Error {
+        Error::Ir(error)
     }
 }
 

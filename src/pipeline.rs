@@ -6,17 +6,16 @@ use ufc_ir::{DType, Func, passes, text};
 use ufc_math::legalize::LegalizeError;
 use ufc_target::{Backend, BackendError, CompileOptions, Executable, Legal, Legality};
 
-use crate::error::{Error, SourceError};
+use crate::error::Error;
 use crate::module::Module;
 
 /// A kernel of a module as verified IR, not yet optimized: one dtype for each generic parameter.
 ///
 /// # Errors
-/// If a dtype does not fit the kernel's bounds, or the kernel is too large once its helpers are inlined.
+/// If a dtype does not fit the kernel's bounds, the kernel is too large once its helpers are inlined, or it came as IR
+/// that was not made for these dtypes.
 pub fn lower(module: &Module, kernel: &str, types: &[DType]) -> Result<Func, Error> {
-    let lowered = module.checked().lower(kernel, types);
-    let func = lowered.map_err(|diagnostics| module.source_error(diagnostics))?;
-    verified("lowering", func)
+    verified("lowering", module.lower(kernel, types)?)
 }
 
 /// The passes that every target shares, one a line. What they do does not depend on the target.
@@ -174,15 +173,5 @@ fn backend_error(kernel: &str, backend: &dyn Backend, error: ufc_target::Backend
         kernel: kernel.to_string(),
         target: backend.name().to_string(),
         error,
-    }
-}
-
-impl Module {
-    fn source_error(&self, diagnostics: Vec<ufc_lang::diag::Diagnostic>) -> Error {
-        Error::Source(Box::new(SourceError {
-            name: self.name().to_string(),
-            source: self.source().to_string(),
-            diagnostics,
-        }))
     }
 }

@@ -51,7 +51,7 @@ pub struct LoopInfo {
 
 impl Ufunc {
     pub(crate) fn new(module: Module, kernel: usize) -> Ufunc {
-        let checked = &module.checked().kernels()[kernel];
+        let checked = &module.kernels()[kernel];
         let params = checked.params.iter().map(|param| match param.ty {
             ufc_lang::ParamType::DType(dtype) => ParamType::Exact(dtype),
             ufc_lang::ParamType::Generic(generic) => ParamType::Generic(generic),
@@ -73,7 +73,7 @@ impl Ufunc {
 
     /// What the front end knows of the kernel.
     pub fn kernel(&self) -> &ufc_lang::Kernel {
-        &self.inner.module.checked().kernels()[self.inner.kernel]
+        &self.inner.module.kernels()[self.inner.kernel]
     }
 
     /// The module that the kernel is from.

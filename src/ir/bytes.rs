@@ -35,7 +35,7 @@ pub enum BytesError {
 impl fmt::Display for BytesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BytesError::NotUfir => f.write_str("not the byte form of a function"),
+            BytesError::NotUfir => f.write_str("not the byte form of a function or kernel"),
             BytesError::OtherVersion => f.write_str("written by another version of ufc"),
             BytesError::Truncated => f.write_str("the bytes end too early"),
             BytesError::Malformed(what) => write!(f, "the bytes are damaged: {what}"),
@@ -73,17 +73,18 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Verified, BytesError> {
         return Err(BytesError::NotUfir);
     };
     let mut reader = Reader {
-        rest,
+        input: Input { rest },
         func: Func::new(""),
         values: Vec::new(),
     };
-    if reader.byte()? != VERSION || reader.take(4)? != fingerprint().to_le_bytes() {
+    let input = &mut reader.input;
+    if input.byte()? != VERSION || input.take(4)? != fingerprint().to_le_bytes() {
         return Err(BytesError::OtherVersion);
     }
     reader.header()?;
     let body = reader.func.body;
     reader.region(body, 1)?;
-    if !reader.rest.is_empty() {
+    if !reader.input.rest.is_empty() {
         return Err(BytesError::Malformed("more follows the end"));
     }
     Verified::try_new(reader.func)
@@ -91,7 +92,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Verified, BytesError> {
 }
 
 /// A hash (FNV-1a) of the names in the tables: codes mean the same only where it is the same.
-fn fingerprint() -> u32 {
+pub(crate) fn fingerprint() -> u32 {
     let dtypes = DType::ALL.iter().map(|d| d.name());
     let core = Op::ALL.iter().map(|op| op.info().name);
     let math = MathFn::ALL.iter().map(|f| f.info().id);
@@ -119,6 +120,21 @@ mod code {
     pub(super) const IDENTITY: u8 = 2;
 }
 
+/// Appends a number.
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Appends a text with its length.
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_number(out, text.len());
+    out.extend(text.bytes());
+}
+
 struct Writer<'f> {
     func: &'f Func,
     out: Vec<u8>,
@@ -127,17 +143,12 @@ struct Writer<'f> {
 }
 
 impl Writer<'_> {
-    fn number(&mut self, mut number: usize) {
-        while number >= 0x80 {
-            self.out.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.out.push(number as u8);
+    fn number(&mut self, number: usize) {
+        put_number(&mut self.out, number);
     }
 
     fn text(&mut self, text: &str) {
-        self.number(text.len());
-        self.out.extend(text.bytes());
+        put_text(&mut self.out, text);
     }
 
     fn constant(&mut self, value: Const) {
@@ -271,17 +282,15 @@ impl Writer<'_> {
     }
 }
 
-struct Reader<'b> {
-    rest: &'b [u8],
-    func: Func,
-    /// By number.
-    values: Vec<Value>,
+/// Bytes that are being read.
+pub(crate) struct Input<'b> {
+    pub(crate) rest: &'b [u8],
 }
 
-type Read<T> = Result<T, BytesError>;
+pub(crate) type Read<T> = Result<T, BytesError>;
 
-impl<'b> Reader<'b> {
-    fn take(&mut self, count: usize) -> Read<&'b [u8]> {
+impl<'b> Input<'b> {
+    pub(crate) fn take(&mut self, count: usize) -> Read<&'b [u8]> {
         let (taken, rest) = self
             .rest
             .split_at_checked(count)
@@ -290,11 +299,11 @@ impl<'b> Reader<'b> {
         Ok(taken)
     }
 
-    fn byte(&mut self) -> Read<u8> {
+    pub(crate) fn byte(&mut self) -> Read<u8> {
         Ok(self.take(1)?[0])
     }
 
-    fn number(&mut self) -> Read<usize> {
+    pub(crate) fn number(&mut self) -> Read<usize> {
         let mut number = 0;
         for shift in (0..32).step_by(7) {
             let byte = self.byte()?;
@@ -307,7 +316,7 @@ impl<'b> Reader<'b> {
     }
 
     /// A number of items of at least one byte each: no more than there are bytes, so that they may be stored.
-    fn count(&mut self) -> Read<usize> {
+    pub(crate) fn count(&mut self) -> Read<usize> {
         let count = self.number()?;
         if count > self.rest.len() {
             return Err(BytesError::Truncated);
@@ -315,23 +324,32 @@ impl<'b> Reader<'b> {
         Ok(count)
     }
 
-    fn text(&mut self) -> Read<String> {
+    pub(crate) fn text(&mut self) -> Read<String> {
         let count = self.count()?;
         let bytes = self.take(count)?.to_vec();
         String::from_utf8(bytes).map_err(|_| BytesError::Malformed("a text is not UTF-8"))
     }
 
-    fn dtype(&mut self) -> Read<DType> {
+    pub(crate) fn dtype(&mut self) -> Read<DType> {
         DType::from_code(self.byte()?).ok_or(BytesError::Malformed("there is no such dtype"))
     }
 
-    fn dtypes(&mut self) -> Read<Vec<DType>> {
+    pub(crate) fn dtypes(&mut self) -> Read<Vec<DType>> {
         (0..self.count()?).map(|_| self.dtype()).collect()
     }
+}
 
+struct Reader<'b> {
+    input: Input<'b>,
+    func: Func,
+    /// By number.
+    values: Vec<Value>,
+}
+
+impl Reader<'_> {
     fn constant(&mut self) -> Read<Const> {
-        let dtype = self.dtype()?;
-        let bytes = self.take(dtype.size())?;
+        let dtype = self.input.dtype()?;
+        let bytes = self.input.take(dtype.size())?;
         let value = Const::from_le_bytes(dtype, bytes);
         match value.to_le_bytes()[..dtype.size()] == *bytes {
             true => Ok(value),
@@ -340,7 +358,7 @@ impl<'b> Reader<'b> {
     }
 
     fn value(&mut self) -> Read<Value> {
-        let number = self.number()?;
+        let number = self.input.number()?;
         let known = self.values.get(number).copied();
         known.ok_or(BytesError::Malformed(
             "a value is used before its definition",
@@ -352,14 +370,14 @@ impl<'b> Reader<'b> {
     }
 
     fn counted_uses(&mut self) -> Read<Vec<Value>> {
-        let count = self.count()?;
+        let count = self.input.count()?;
         self.uses(count)
     }
 
     fn header(&mut self) -> Read<()> {
-        self.func.name = self.text()?;
-        self.func.attrs.doc = self.text()?;
-        let flags = self.byte()?;
+        self.func.name = self.input.text()?;
+        self.func.attrs.doc = self.input.text()?;
+        let flags = self.input.byte()?;
         if flags & !(code::FAST_MATH | code::IDENTITY) != 0 {
             return Err(BytesError::Malformed("there is no such attribute"));
         }
@@ -368,15 +386,15 @@ impl<'b> Reader<'b> {
             self.func.attrs.identity = Some(self.constant()?);
         }
         let body = self.func.body;
-        for dtype in self.dtypes()? {
+        for dtype in self.input.dtypes()? {
             let param = self.func.add_param(body, dtype);
             self.values.push(param);
         }
         for _ in 0..self.values.len() {
-            let name = self.text()?;
+            let name = self.input.text()?;
             self.func.param_names.push(name);
         }
-        self.func.results = self.dtypes()?;
+        self.func.results = self.input.dtypes()?;
         Ok(())
     }
 
@@ -386,24 +404,24 @@ impl<'b> Reader<'b> {
             return Err(BytesError::Malformed("regions nest too deep"));
         }
         loop {
-            let (kind, args, results) = match self.byte()? {
+            let (kind, args, results) = match self.input.byte()? {
                 code::CONST => {
                     let value = self.constant()?;
                     (InstKind::Const(value), Vec::new(), vec![value.dtype()])
                 }
                 code::INDEX => {
-                    let axis = self.number()?.checked_sub(1).map(u8::try_from);
+                    let axis = self.input.number()?.checked_sub(1).map(u8::try_from);
                     let axis = axis.transpose();
                     let axis = axis.map_err(|_| BytesError::Malformed("there is no such axis"))?;
                     (InstKind::Index(axis), Vec::new(), vec![DType::I64])
                 }
                 code::OP => {
-                    let op = Op::from_code(self.byte()?);
+                    let op = Op::from_code(self.input.byte()?);
                     let op = op.ok_or(BytesError::Malformed("there is no such operation"))?;
                     self.operation(AnyOp::Core(op), InstKind::Op(op))?
                 }
                 code::MATH => {
-                    let f = MathFn::from_code(self.byte()?);
+                    let f = MathFn::from_code(self.input.byte()?);
                     let f = f.ok_or(BytesError::Malformed("there is no such function"))?;
                     self.operation(AnyOp::Math(f), InstKind::Math(f))?
                 }
@@ -438,14 +456,14 @@ impl<'b> Reader<'b> {
         let args = self.uses(rule.arity())?;
         let result = match rule.result(self.func.dtype(args[rule.key()])) {
             Some(dtype) => dtype,
-            None => self.dtype()?,
+            None => self.input.dtype()?,
         };
         Ok((kind, args, vec![result; rule.result_count()]))
     }
 
     fn branch(&mut self, depth: usize) -> Read<Made> {
         let cond = self.value()?;
-        let results = self.dtypes()?;
+        let results = self.input.dtypes()?;
         let then_region = self.func.add_region();
         self.region(then_region, depth + 1)?;
         let else_region = self.func.add_region();
@@ -459,7 +477,7 @@ impl<'b> Reader<'b> {
 
     fn repeat(&mut self, depth: usize) -> Read<Made> {
         let init = self.counted_uses()?;
-        let results = self.dtypes()?;
+        let results = self.input.dtypes()?;
         let body = self.func.add_region();
         for value in &init {
             let param = self.func.add_param(body, self.func.dtype(*value));
@@ -541,7 +559,7 @@ mod tests {
     fn errors_say_what_is_wrong() {
         let bytes = to_bytes(&random(7));
         let error = |bytes: &[u8]| from_bytes(bytes).unwrap_err().to_string();
-        assert_eq!(error(b"hello"), "not the byte form of a function");
+        assert_eq!(error(b"hello"), "not the byte form of a function or kernel");
         let mut other = bytes.clone();
         other[4] += 1;
         assert_eq!(error(&other), "written by another version of ufc");

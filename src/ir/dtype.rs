@@ -17,33 +17,43 @@ pub enum Kind {
     Complex,
 }
 
+/// What WGSL needs for a dtype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wgsl {
+    /// Nothing beyond what every adapter has.
+    Core,
+    /// A feature of the adapter that many lack, by its name in wgpu.
+    Feature(&'static str),
+}
+
 /// Calls the macro `$m` with every dtype:
-/// `Variant "name" Kind bytes "NumPy name" "NumPy .npy descriptor without byte order"`.
+/// `Variant "name" Kind bytes "NumPy name" "NumPy .npy descriptor without byte order" "feature"`. The last is what an
+/// adapter must have for the dtype to be in WGSL, by wgpu's name for it; empty where nothing is needed.
 #[macro_export]
 macro_rules! for_each_dtype {
     ($m:ident) => {
         $m! {
-            Bool "bool" Bool     1  "bool"       "b1",
-            I8   "i8"   Signed   1  "int8"       "i1",
-            I16  "i16"  Signed   2  "int16"      "i2",
-            I32  "i32"  Signed   4  "int32"      "i4",
-            I64  "i64"  Signed   8  "int64"      "i8",
-            U8   "u8"   Unsigned 1  "uint8"      "u1",
-            U16  "u16"  Unsigned 2  "uint16"     "u2",
-            U32  "u32"  Unsigned 4  "uint32"     "u4",
-            U64  "u64"  Unsigned 8  "uint64"     "u8",
-            F16  "f16"  Float    2  "float16"    "f2",
-            BF16 "bf16" Float    2  "bfloat16"   "V2",
-            F32  "f32"  Float    4  "float32"    "f4",
-            F64  "f64"  Float    8  "float64"    "f8",
-            C64  "c64"  Complex  8  "complex64"  "c8",
-            C128 "c128" Complex  16 "complex128" "c16",
+            Bool "bool" Bool     1  "bool"       "b1"   "",
+            I8   "i8"   Signed   1  "int8"       "i1"   "",
+            I16  "i16"  Signed   2  "int16"      "i2"   "",
+            I32  "i32"  Signed   4  "int32"      "i4"   "",
+            I64  "i64"  Signed   8  "int64"      "i8"   "SHADER_INT64",
+            U8   "u8"   Unsigned 1  "uint8"      "u1"   "",
+            U16  "u16"  Unsigned 2  "uint16"     "u2"   "",
+            U32  "u32"  Unsigned 4  "uint32"     "u4"   "",
+            U64  "u64"  Unsigned 8  "uint64"     "u8"   "SHADER_INT64",
+            F16  "f16"  Float    2  "float16"    "f2"   "",
+            BF16 "bf16" Float    2  "bfloat16"   "V2"   "",
+            F32  "f32"  Float    4  "float32"    "f4"   "",
+            F64  "f64"  Float    8  "float64"    "f8"   "SHADER_F64",
+            C64  "c64"  Complex  8  "complex64"  "c8"   "",
+            C128 "c128" Complex  16 "complex128" "c16"  "SHADER_F64",
         }
     };
 }
 
 macro_rules! define_dtypes {
-    ($($variant:ident $name:literal $kind:ident $size:literal $numpy:literal $descr:literal,)*) => {
+    ($($variant:ident $name:literal $kind:ident $size:literal $numpy:literal $descr:literal $wgsl:literal,)*) => {
         /// The element type of arrays and values.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -79,10 +89,24 @@ macro_rules! define_dtypes {
             pub const fn descr(self) -> &'static str {
                 match self { $(DType::$variant => $descr,)* }
             }
+
+            /// What WGSL needs for it.
+            pub const fn wgsl(self) -> Wgsl {
+                match self { $(DType::$variant => Wgsl::of($wgsl),)* }
+            }
         }
     };
 }
 for_each_dtype!(define_dtypes);
+
+impl Wgsl {
+    const fn of(feature: &'static str) -> Wgsl {
+        match feature.is_empty() {
+            true => Wgsl::Core,
+            false => Wgsl::Feature(feature),
+        }
+    }
+}
 
 impl DType {
     /// Size of one element in bits.

@@ -48,7 +48,7 @@
 //! lane it means what the scalar form means.
 //!
 //! # Forms
-//! [`mod@text`] is for reading, [`bytes`] for keeping. [`verify`] has the invariants in full, [`interp`] is the meaning.
+//! [`mod@text`] is for reading, [`bytes`] for keeping one function, [`package`] for a kernel with its loops. [`verify`] has the invariants in full, [`interp`] is the meaning.
 //!
 //! This crate knows no back end, no source language and no file system.
 
@@ -65,6 +65,7 @@ pub mod eval;
 pub mod func;
 pub mod interp;
 pub mod ops;
+pub mod package;
 pub mod passes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -72,6 +73,7 @@ pub mod text;
 pub mod verify;
 
 pub use constant::Const;
-pub use dtype::{DType, Kind, TypeSet};
+pub use dtype::{DType, Kind, TypeSet, Wgsl};
 pub use func::Func;
+pub use package::Package;
 pub use verify::Verified;

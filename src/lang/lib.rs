@@ -22,6 +22,7 @@ pub mod lexer;
 pub mod literal;
 mod lower;
 mod module;
+mod package;
 pub mod parser;
 pub mod resolve;
 mod signature;

@@ -38,7 +38,7 @@ pub struct Kernel {
     pub test_cases: usize,
     /// Where its name stands.
     pub span: Span,
-    index: usize,
+    pub(crate) index: usize,
 }
 
 /// An input of a kernel.

@@ -52,7 +52,7 @@ pub(crate) fn lower(case: &Case) -> Outcome {
     let module = Module::from_source(&case.path.display().to_string(), &case.text)?;
     let types = types(&case.text)?;
     let mut printed = Vec::new();
-    for kernel in module.checked().kernels() {
+    for kernel in module.kernels() {
         let types = &types[..types.len().min(kernel.generics.len())];
         printed.push(text::print(&ufc::pipeline::lower(
             &module,

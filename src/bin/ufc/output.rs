@@ -67,7 +67,9 @@ impl From<Error> for Failure {
             Error::NoKernel { .. }
             | Error::SeveralResults { .. }
             | Error::Array(_)
-            | Error::Io { .. } => USER_ERROR,
+            | Error::Io { .. }
+            | Error::Ir(_)
+            | Error::NoLoop { .. } => USER_ERROR,
         };
         let text = match code {
             INTERRUPTED => "interrupted".to_string(),
