@@ -36,7 +36,7 @@ const VARIANT_NS: f64 = 3e6;
 const VARIANT_LEAST_NS: f64 = 2e3;
 
 /// Blocks are whole multiples of this, so that only the last of a row has a rest that fills no vectors.
-const BLOCK_UNIT: usize = 64;
+const BLOCK_UNIT: usize = 256;
 
 /// A list that needs no memory from the heap while it is short, as most lists of operands are.
 type Few<T> = SmallVec<[T; 8]>;

@@ -5,6 +5,8 @@ use ufc_ir::DType;
 /// What a lane holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
+    I8,
+    I16,
     I32,
     I64,
     F32,
@@ -12,7 +14,7 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    /// The lanes of a dtype; of a bool, those of its narrower masks.
+    /// The lanes of a dtype, none narrower than 32 bits; of a bool, those of its narrower masks.
     pub(crate) fn of(dtype: DType) -> Lane {
         match dtype {
             DType::Bool
@@ -30,14 +32,30 @@ impl Lane {
         }
     }
 
+    /// The lanes of a dtype that are as wide as its values.
+    pub(crate) fn natural(dtype: DType) -> Lane {
+        match dtype.size() {
+            1 => Lane::I8,
+            2 => Lane::I16,
+            _ => Lane::of(dtype),
+        }
+    }
+
     /// The integer lanes of this width in bytes.
     pub(crate) fn int(width: usize) -> Lane {
-        if width == 8 { Lane::I64 } else { Lane::I32 }
+        match width {
+            1 => Lane::I8,
+            2 => Lane::I16,
+            8 => Lane::I64,
+            _ => Lane::I32,
+        }
     }
 
     /// Width in bytes.
     pub(crate) fn width(self) -> usize {
         match self {
+            Lane::I8 => 1,
+            Lane::I16 => 2,
             Lane::I32 | Lane::F32 => 4,
             Lane::I64 | Lane::F64 => 8,
         }

@@ -45,7 +45,7 @@ impl Plan {
         varying: &SecondaryMap<Value, bool>,
         interleave: Option<usize>,
     ) -> Plan {
-        let masks = mask_widths(func, varying);
+        let masks = mask_widths(func, varying, lane_width);
         let census = Census::take(func, varying, &masks);
         let interleave = match interleave {
             Some(wanted) => wanted.clamp(1, 8).next_power_of_two(),
@@ -177,6 +177,7 @@ fn region_pressure(func: &Func, varying: &SecondaryMap<Value, bool>, region: Reg
 pub(crate) fn mask_widths(
     func: &Func,
     varying: &SecondaryMap<Value, bool>,
+    lane_width: fn(DType) -> usize,
 ) -> SecondaryMap<Value, usize> {
     let mut flows = Vec::new();
     func.for_each_inst(|_, inst| add_flows(func, inst, &mut flows));

@@ -38,6 +38,8 @@ operations! {
         F64 VEX_Vaddpd_ymm_ymm_ymmm256 EVEX_Vaddpd_zmm_k1z_zmm_zmmm512b64_er;
         I32 VEX_Vpaddd_ymm_ymm_ymmm256 EVEX_Vpaddd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpaddq_ymm_ymm_ymmm256 EVEX_Vpaddq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpaddb_ymm_ymm_ymmm256 EVEX_Vpaddb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpaddw_ymm_ymm_ymmm256 EVEX_Vpaddw_zmm_k1z_zmm_zmmm512;
     }
     /// Difference.
     Sub {
@@ -45,6 +47,8 @@ operations! {
         F64 VEX_Vsubpd_ymm_ymm_ymmm256 EVEX_Vsubpd_zmm_k1z_zmm_zmmm512b64_er;
         I32 VEX_Vpsubd_ymm_ymm_ymmm256 EVEX_Vpsubd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpsubq_ymm_ymm_ymmm256 EVEX_Vpsubq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpsubb_ymm_ymm_ymmm256 EVEX_Vpsubb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpsubw_ymm_ymm_ymmm256 EVEX_Vpsubw_zmm_k1z_zmm_zmmm512;
     }
     /// Product, of integers its lower half.
     Mul {
@@ -52,6 +56,25 @@ operations! {
         F64 VEX_Vmulpd_ymm_ymm_ymmm256 EVEX_Vmulpd_zmm_k1z_zmm_zmmm512b64_er;
         I32 VEX_Vpmulld_ymm_ymm_ymmm256 EVEX_Vpmulld_zmm_k1z_zmm_zmmm512b32;
         I64 INVALID EVEX_Vpmullq_zmm_k1z_zmm_zmmm512b64;
+        I16 VEX_Vpmullw_ymm_ymm_ymmm256 EVEX_Vpmullw_zmm_k1z_zmm_zmmm512;
+    }
+    /// Sum of unsigned integers, at most the greatest one.
+    AddSaturating {
+        I8 VEX_Vpaddusb_ymm_ymm_ymmm256 EVEX_Vpaddusb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpaddusw_ymm_ymm_ymmm256 EVEX_Vpaddusw_zmm_k1z_zmm_zmmm512;
+    }
+    /// Difference of unsigned integers, at least 0.
+    SubSaturating {
+        I8 VEX_Vpsubusb_ymm_ymm_ymmm256 EVEX_Vpsubusb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpsubusw_ymm_ymm_ymmm256 EVEX_Vpsubusw_zmm_k1z_zmm_zmmm512;
+    }
+    /// Upper half of the product of unsigned integers.
+    MulHigh {
+        I16 VEX_Vpmulhuw_ymm_ymm_ymmm256 EVEX_Vpmulhuw_zmm_k1z_zmm_zmmm512;
+    }
+    /// 64-bit lanes of the second as the numbers in the first say.
+    Reorder {
+        I64 INVALID EVEX_Vpermq_zmm_k1z_zmm_zmmm512b64;
     }
     /// Product of the lower halves as unsigned integers.
     MulLow {
@@ -73,6 +96,8 @@ operations! {
         F64 VEX_Vminpd_ymm_ymm_ymmm256 EVEX_Vminpd_zmm_k1z_zmm_zmmm512b64_sae;
         I32 VEX_Vpminsd_ymm_ymm_ymmm256 EVEX_Vpminsd_zmm_k1z_zmm_zmmm512b32;
         I64 INVALID EVEX_Vpminsq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpminsb_ymm_ymm_ymmm256 EVEX_Vpminsb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpminsw_ymm_ymm_ymmm256 EVEX_Vpminsw_zmm_k1z_zmm_zmmm512;
     }
     /// The greater one, in the same way.
     Max {
@@ -80,16 +105,22 @@ operations! {
         F64 VEX_Vmaxpd_ymm_ymm_ymmm256 EVEX_Vmaxpd_zmm_k1z_zmm_zmmm512b64_sae;
         I32 VEX_Vpmaxsd_ymm_ymm_ymmm256 EVEX_Vpmaxsd_zmm_k1z_zmm_zmmm512b32;
         I64 INVALID EVEX_Vpmaxsq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpmaxsb_ymm_ymm_ymmm256 EVEX_Vpmaxsb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpmaxsw_ymm_ymm_ymmm256 EVEX_Vpmaxsw_zmm_k1z_zmm_zmmm512;
     }
     /// The lesser one of unsigned integers.
     MinUnsigned {
         I32 VEX_Vpminud_ymm_ymm_ymmm256 EVEX_Vpminud_zmm_k1z_zmm_zmmm512b32;
         I64 INVALID EVEX_Vpminuq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpminub_ymm_ymm_ymmm256 EVEX_Vpminub_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpminuw_ymm_ymm_ymmm256 EVEX_Vpminuw_zmm_k1z_zmm_zmmm512;
     }
     /// The greater one of unsigned integers.
     MaxUnsigned {
         I32 VEX_Vpmaxud_ymm_ymm_ymmm256 EVEX_Vpmaxud_zmm_k1z_zmm_zmmm512b32;
         I64 INVALID EVEX_Vpmaxuq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpmaxub_ymm_ymm_ymmm256 EVEX_Vpmaxub_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpmaxuw_ymm_ymm_ymmm256 EVEX_Vpmaxuw_zmm_k1z_zmm_zmmm512;
     }
     /// The lesser or greater one by an immediate, -0 less than +0 (SDM, VRANGEPS).
     Range {
@@ -100,6 +131,8 @@ operations! {
     Abs {
         I32 VEX_Vpabsd_ymm_ymmm256 EVEX_Vpabsd_zmm_k1z_zmmm512b32;
         I64 INVALID EVEX_Vpabsq_zmm_k1z_zmmm512b64;
+        I8 VEX_Vpabsb_ymm_ymmm256 EVEX_Vpabsb_zmm_k1z_zmmm512;
+        I16 VEX_Vpabsw_ymm_ymmm256 EVEX_Vpabsw_zmm_k1z_zmmm512;
     }
     /// Rounds to an integer by an immediate.
     Round {
@@ -110,51 +143,65 @@ operations! {
     And {
         I32 VEX_Vpand_ymm_ymm_ymmm256 EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpand_ymm_ymm_ymmm256 EVEX_Vpandq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpand_ymm_ymm_ymmm256 EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32;
+        I16 VEX_Vpand_ymm_ymm_ymmm256 EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32;
     }
     /// Bitwise and of the first one's complement.
     AndNot {
         I32 VEX_Vpandn_ymm_ymm_ymmm256 EVEX_Vpandnd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpandn_ymm_ymm_ymmm256 EVEX_Vpandnq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpandn_ymm_ymm_ymmm256 EVEX_Vpandnd_zmm_k1z_zmm_zmmm512b32;
+        I16 VEX_Vpandn_ymm_ymm_ymmm256 EVEX_Vpandnd_zmm_k1z_zmm_zmmm512b32;
     }
     /// Bitwise or.
     Or {
         I32 VEX_Vpor_ymm_ymm_ymmm256 EVEX_Vpord_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpor_ymm_ymm_ymmm256 EVEX_Vporq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpor_ymm_ymm_ymmm256 EVEX_Vpord_zmm_k1z_zmm_zmmm512b32;
+        I16 VEX_Vpor_ymm_ymm_ymmm256 EVEX_Vpord_zmm_k1z_zmm_zmmm512b32;
     }
     /// Bitwise exclusive or.
     Xor {
         I32 VEX_Vpxor_ymm_ymm_ymmm256 EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpxor_ymm_ymm_ymmm256 EVEX_Vpxorq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpxor_ymm_ymm_ymmm256 EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32;
+        I16 VEX_Vpxor_ymm_ymm_ymmm256 EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32;
     }
     /// Shift left, each lane by its own amount.
     ShiftLeft {
         I32 VEX_Vpsllvd_ymm_ymm_ymmm256 EVEX_Vpsllvd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpsllvq_ymm_ymm_ymmm256 EVEX_Vpsllvq_zmm_k1z_zmm_zmmm512b64;
+        I16 INVALID EVEX_Vpsllvw_zmm_k1z_zmm_zmmm512;
     }
     /// Logical shift right, each lane by its own amount.
     ShiftRight {
         I32 VEX_Vpsrlvd_ymm_ymm_ymmm256 EVEX_Vpsrlvd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vpsrlvq_ymm_ymm_ymmm256 EVEX_Vpsrlvq_zmm_k1z_zmm_zmmm512b64;
+        I16 INVALID EVEX_Vpsrlvw_zmm_k1z_zmm_zmmm512;
     }
     /// Arithmetic shift right, each lane by its own amount.
     ShiftSigned {
         I32 VEX_Vpsravd_ymm_ymm_ymmm256 EVEX_Vpsravd_zmm_k1z_zmm_zmmm512b32;
         I64 INVALID EVEX_Vpsravq_zmm_k1z_zmm_zmmm512b64;
+        I16 INVALID EVEX_Vpsravw_zmm_k1z_zmm_zmmm512;
     }
     /// Shift left by an immediate.
     ShiftLeftBy {
         I32 VEX_Vpslld_ymm_ymm_imm8 EVEX_Vpslld_zmm_k1z_zmmm512b32_imm8;
         I64 VEX_Vpsllq_ymm_ymm_imm8 EVEX_Vpsllq_zmm_k1z_zmmm512b64_imm8;
+        I16 VEX_Vpsllw_ymm_ymm_imm8 EVEX_Vpsllw_zmm_k1z_zmmm512_imm8;
     }
     /// Logical shift right by an immediate.
     ShiftRightBy {
         I32 VEX_Vpsrld_ymm_ymm_imm8 EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8;
         I64 VEX_Vpsrlq_ymm_ymm_imm8 EVEX_Vpsrlq_zmm_k1z_zmmm512b64_imm8;
+        I16 VEX_Vpsrlw_ymm_ymm_imm8 EVEX_Vpsrlw_zmm_k1z_zmmm512_imm8;
     }
     /// Arithmetic shift right by an immediate.
     ShiftSignedBy {
         I32 VEX_Vpsrad_ymm_ymm_imm8 EVEX_Vpsrad_zmm_k1z_zmmm512b32_imm8;
         I64 INVALID EVEX_Vpsraq_zmm_k1z_zmmm512b64_imm8;
+        I16 VEX_Vpsraw_ymm_ymm_imm8 EVEX_Vpsraw_zmm_k1z_zmmm512_imm8;
     }
     /// The first is multiplied by the second, and the third added.
     Fma213 {
@@ -177,21 +224,29 @@ operations! {
         F64 VEX_Vcmppd_ymm_ymm_ymmm256_imm8 EVEX_Vcmppd_kr_k1_zmm_zmmm512b64_imm8_sae;
         I32 INVALID EVEX_Vpcmpd_kr_k1_zmm_zmmm512b32_imm8;
         I64 INVALID EVEX_Vpcmpq_kr_k1_zmm_zmmm512b64_imm8;
+        I8 INVALID EVEX_Vpcmpb_kr_k1_zmm_zmmm512_imm8;
+        I16 INVALID EVEX_Vpcmpw_kr_k1_zmm_zmmm512_imm8;
     }
     /// Compares unsigned integers by an immediate, into a mask.
     CompareUnsigned {
         I32 INVALID EVEX_Vpcmpud_kr_k1_zmm_zmmm512b32_imm8;
         I64 INVALID EVEX_Vpcmpuq_kr_k1_zmm_zmmm512b64_imm8;
+        I8 INVALID EVEX_Vpcmpub_kr_k1_zmm_zmmm512_imm8;
+        I16 INVALID EVEX_Vpcmpuw_kr_k1_zmm_zmmm512_imm8;
     }
     /// Whether integers are equal, into a mask.
     CompareEqual {
         I32 VEX_Vpcmpeqd_ymm_ymm_ymmm256 EVEX_Vpcmpeqd_kr_k1_zmm_zmmm512b32;
         I64 VEX_Vpcmpeqq_ymm_ymm_ymmm256 EVEX_Vpcmpeqq_kr_k1_zmm_zmmm512b64;
+        I8 VEX_Vpcmpeqb_ymm_ymm_ymmm256 EVEX_Vpcmpeqb_kr_k1_zmm_zmmm512;
+        I16 VEX_Vpcmpeqw_ymm_ymm_ymmm256 EVEX_Vpcmpeqw_kr_k1_zmm_zmmm512;
     }
     /// Whether the first signed integer is greater, into a mask.
     CompareGreater {
         I32 VEX_Vpcmpgtd_ymm_ymm_ymmm256 EVEX_Vpcmpgtd_kr_k1_zmm_zmmm512b32;
         I64 VEX_Vpcmpgtq_ymm_ymm_ymmm256 EVEX_Vpcmpgtq_kr_k1_zmm_zmmm512b64;
+        I8 VEX_Vpcmpgtb_ymm_ymm_ymmm256 EVEX_Vpcmpgtb_kr_k1_zmm_zmmm512;
+        I16 VEX_Vpcmpgtw_ymm_ymm_ymmm256 EVEX_Vpcmpgtw_kr_k1_zmm_zmmm512;
     }
     /// The second where the mask is set, else the first; on AVX2 the mask is a third operand.
     Blend {
@@ -199,6 +254,8 @@ operations! {
         F64 VEX_Vblendvpd_ymm_ymm_ymmm256_ymm EVEX_Vblendmpd_zmm_k1z_zmm_zmmm512b64;
         I32 VEX_Vblendvps_ymm_ymm_ymmm256_ymm EVEX_Vpblendmd_zmm_k1z_zmm_zmmm512b32;
         I64 VEX_Vblendvpd_ymm_ymm_ymmm256_ymm EVEX_Vpblendmq_zmm_k1z_zmm_zmmm512b64;
+        I8 VEX_Vpblendvb_ymm_ymm_ymmm256_ymm EVEX_Vpblendmb_zmm_k1z_zmm_zmmm512;
+        I16 VEX_Vpblendvb_ymm_ymm_ymmm256_ymm EVEX_Vpblendmw_zmm_k1z_zmm_zmmm512;
     }
     /// A copy, from memory or under a mask.
     Move {
@@ -206,6 +263,8 @@ operations! {
         F64 VEX_Vmovupd_ymm_ymmm256 EVEX_Vmovupd_zmm_k1z_zmmm512;
         I32 VEX_Vmovdqu_ymm_ymmm256 EVEX_Vmovdqu32_zmm_k1z_zmmm512;
         I64 VEX_Vmovdqu_ymm_ymmm256 EVEX_Vmovdqu64_zmm_k1z_zmmm512;
+        I8 VEX_Vmovdqu_ymm_ymmm256 EVEX_Vmovdqu8_zmm_k1z_zmmm512;
+        I16 VEX_Vmovdqu_ymm_ymmm256 EVEX_Vmovdqu16_zmm_k1z_zmmm512;
     }
     /// Writes to memory.
     Store {
@@ -213,6 +272,8 @@ operations! {
         F64 VEX_Vmovupd_ymmm256_ymm EVEX_Vmovupd_zmmm512_k1z_zmm;
         I32 VEX_Vmovdqu_ymmm256_ymm EVEX_Vmovdqu32_zmmm512_k1z_zmm;
         I64 VEX_Vmovdqu_ymmm256_ymm EVEX_Vmovdqu64_zmmm512_k1z_zmm;
+        I8 VEX_Vmovdqu_ymmm256_ymm EVEX_Vmovdqu8_zmmm512_k1z_zmm;
+        I16 VEX_Vmovdqu_ymmm256_ymm EVEX_Vmovdqu16_zmmm512_k1z_zmm;
     }
     /// One element from memory in every lane.
     Broadcast {
@@ -241,15 +302,17 @@ operations! {
         F32 INVALID EVEX_Vcvttps2udq_zmm_k1z_zmmm512b32_sae;
         F64 INVALID EVEX_Vcvttpd2uqq_zmm_k1z_zmmm512b64_sae;
     }
-    /// From the lower half: signed 32-bit integers to this lane.
+    /// From the lower half: signed integers of half the width to this lane.
     WidenInt {
         I64 VEX_Vpmovsxdq_ymm_xmmm128 EVEX_Vpmovsxdq_zmm_k1z_ymmm256;
         F64 VEX_Vcvtdq2pd_ymm_xmmm128 EVEX_Vcvtdq2pd_zmm_k1z_ymmm256b32_er;
+        I16 VEX_Vpmovsxbw_ymm_xmmm128 EVEX_Vpmovsxbw_zmm_k1z_ymmm256;
     }
-    /// From the lower half: unsigned 32-bit integers to this lane.
+    /// From the lower half: unsigned integers of half the width to this lane.
     WidenUnsigned {
         I64 VEX_Vpmovzxdq_ymm_xmmm128 EVEX_Vpmovzxdq_zmm_k1z_ymmm256;
         F64 INVALID EVEX_Vcvtudq2pd_zmm_k1z_ymmm256b32_er;
+        I16 VEX_Vpmovzxbw_ymm_xmmm128 EVEX_Vpmovzxbw_zmm_k1z_ymmm256;
     }
     /// From the lower half: f32 to f64.
     WidenFloat {
@@ -319,12 +382,16 @@ operations! {
     /// 32-bit lanes of both to 16 bits per 128 bits, saturating: of in-range values, the values.
     Pack16 { I32 VEX_Vpackusdw_ymm_ymm_ymmm256 INVALID; }
     /// 16-bit lanes of both to 8 bits per 128 bits, saturating.
-    Pack8 { I32 VEX_Vpackuswb_ymm_ymm_ymmm256 INVALID; }
+    Pack8 { I32 VEX_Vpackuswb_ymm_ymm_ymmm256 EVEX_Vpackuswb_zmm_k1z_zmm_zmmm512; }
     /// Whether the bits that both have are any, into a mask.
-    TestMask { I32 INVALID EVEX_Vptestmd_kr_k1_zmm_zmmm512b32; }
+    TestMask {
+        I32 INVALID EVEX_Vptestmd_kr_k1_zmm_zmmm512b32;
+        I8 INVALID EVEX_Vptestmb_kr_k1_zmm_zmmm512;
+        I16 INVALID EVEX_Vptestmw_kr_k1_zmm_zmmm512;
+    }
 }
 
-/// The instructions on whole mask registers, for masks of 8 and of 16 lanes: SDM, KANDW and following.
+/// The instructions on whole mask registers, for masks of 8 to 64 lanes: SDM, KANDW and following.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MaskOp {
     And,
@@ -341,15 +408,55 @@ pub(super) enum MaskOp {
 impl MaskOp {
     /// The instruction for masks of so many lanes.
     pub(super) fn code(self, lanes: usize) -> Code {
-        let pair = match self {
-            MaskOp::And => (VEX_Kandb_kr_kr_kr, VEX_Kandw_kr_kr_kr),
-            MaskOp::AndNot => (VEX_Kandnb_kr_kr_kr, VEX_Kandnw_kr_kr_kr),
-            MaskOp::Or => (VEX_Korb_kr_kr_kr, VEX_Korw_kr_kr_kr),
-            MaskOp::Xor => (VEX_Kxorb_kr_kr_kr, VEX_Kxorw_kr_kr_kr),
-            MaskOp::Same => (VEX_Kxnorb_kr_kr_kr, VEX_Kxnorw_kr_kr_kr),
-            MaskOp::Not => (VEX_Knotb_kr_kr, VEX_Knotw_kr_kr),
-            MaskOp::Test => (VEX_Kortestb_kr_kr, VEX_Kortestw_kr_kr),
+        let [b, w, d, q] = match self {
+            MaskOp::And => [
+                VEX_Kandb_kr_kr_kr,
+                VEX_Kandw_kr_kr_kr,
+                VEX_Kandd_kr_kr_kr,
+                VEX_Kandq_kr_kr_kr,
+            ],
+            MaskOp::AndNot => [
+                VEX_Kandnb_kr_kr_kr,
+                VEX_Kandnw_kr_kr_kr,
+                VEX_Kandnd_kr_kr_kr,
+                VEX_Kandnq_kr_kr_kr,
+            ],
+            MaskOp::Or => [
+                VEX_Korb_kr_kr_kr,
+                VEX_Korw_kr_kr_kr,
+                VEX_Kord_kr_kr_kr,
+                VEX_Korq_kr_kr_kr,
+            ],
+            MaskOp::Xor => [
+                VEX_Kxorb_kr_kr_kr,
+                VEX_Kxorw_kr_kr_kr,
+                VEX_Kxord_kr_kr_kr,
+                VEX_Kxorq_kr_kr_kr,
+            ],
+            MaskOp::Same => [
+                VEX_Kxnorb_kr_kr_kr,
+                VEX_Kxnorw_kr_kr_kr,
+                VEX_Kxnord_kr_kr_kr,
+                VEX_Kxnorq_kr_kr_kr,
+            ],
+            MaskOp::Not => [
+                VEX_Knotb_kr_kr,
+                VEX_Knotw_kr_kr,
+                VEX_Knotd_kr_kr,
+                VEX_Knotq_kr_kr,
+            ],
+            MaskOp::Test => [
+                VEX_Kortestb_kr_kr,
+                VEX_Kortestw_kr_kr,
+                VEX_Kortestd_kr_kr,
+                VEX_Kortestq_kr_kr,
+            ],
         };
-        if lanes == 8 { pair.0 } else { pair.1 }
+        match lanes {
+            8 => b,
+            16 => w,
+            32 => d,
+            _ => q,
+        }
     }
 }

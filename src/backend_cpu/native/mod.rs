@@ -57,8 +57,15 @@ pub(crate) fn compile(
     cse::run(&mut func);
     dce::run(&mut func);
     let varying = uniform::analyze_with(&func, broadcast);
-    let plan = plan::Plan::new(&func, &varying, level, interleave);
-    let mut mach = isel::select(&func, &varying, &plan, &positions, level)?;
+    let select = |natural| {
+        let plan = plan::Plan::new(&func, &varying, level, interleave, natural);
+        isel::select(&func, &varying, &plan, &positions, level)
+    };
+    // There are no instructions for everything on 8 and 16 bits, but for all the rest.
+    let mut mach = match plan::small_values(&func).then(|| select(true)) {
+        Some(Ok(mach)) => mach,
+        _ => select(false)?,
+    };
     dead::run(&mut mach);
     let allocated = regalloc::allocate(&mach, level)?;
     Ok(Code {

@@ -1,8 +1,8 @@
 //! How a function's values are spread over vectors: lanes per turn, columns, and the lane width of masks.
 
 use super::level::Level;
-pub(super) use crate::vplan::lane_width as width;
-use crate::vplan::{mask_widths, pressure};
+use crate::lane::Lane;
+use crate::vplan::{lane_width, mask_widths, pressure};
 use ufc_ir::DType;
 use ufc_ir::func::{Func, InstKind, SecondaryMap, Value};
 
@@ -13,20 +13,25 @@ pub(super) struct Plan {
     column_lanes: usize,
     vector: usize,
     masks: SecondaryMap<Value, usize>,
+    /// Whether lanes are as wide as values also where these have 8 or 16 bits.
+    natural: bool,
 }
 
 impl Plan {
-    /// Chooses for a function in SPMD form; `interleave` vectors of the widest lanes are in flight, if it is given.
+    /// Chooses for a function in SPMD form; `interleave` vectors of the widest lanes are in flight, if it is given. Lanes
+    /// are as wide as values if `natural`, which is for functions that have [`small_values`]; else at least 32 bits.
     pub(super) fn new(
         func: &Func,
         varying: &SecondaryMap<Value, bool>,
         level: Level,
         interleave: Option<usize>,
+        natural: bool,
     ) -> Plan {
+        let width = if natural { DType::size } else { lane_width };
         // Uniform bools are masks here, too, and have a width.
-        let masks = mask_widths(func, &SecondaryMap::new(true));
+        let masks = mask_widths(func, &SecondaryMap::new(true), width);
         let vector = level.vector();
-        let (narrowest, widest) = widths(func, &masks);
+        let (narrowest, widest) = widths(func, &masks, width);
         let column_lanes = vector / narrowest;
         let interleave = match interleave {
             Some(wanted) => wanted.clamp(1, 8).next_power_of_two(),
@@ -38,6 +43,16 @@ impl Plan {
             column_lanes,
             vector,
             masks,
+            natural,
+        }
+    }
+
+    /// The lanes that values of a dtype are held in; of a bool in memory.
+    pub(super) fn lane(&self, dtype: DType) -> Lane {
+        if self.natural {
+            Lane::natural(dtype)
+        } else {
+            Lane::of(dtype)
         }
     }
 
@@ -62,15 +77,31 @@ impl Plan {
     }
 }
 
+/// Whether no value has more than 16 bits.
+pub(super) fn small_values(func: &Func) -> bool {
+    let mut small = true;
+    func.for_each_inst(|_, inst| {
+        for value in &func.insts[inst].results {
+            small &= func.dtype(*value).size() <= 2;
+        }
+    });
+    let params = func.param_dtypes();
+    small && params.iter().chain(&func.results).all(|d| d.size() <= 2)
+}
+
 /// The narrowest and the widest lanes in use.
-fn widths(func: &Func, masks: &SecondaryMap<Value, usize>) -> (usize, usize) {
+fn widths(
+    func: &Func,
+    masks: &SecondaryMap<Value, usize>,
+    width: fn(DType) -> usize,
+) -> (usize, usize) {
     let mut used = vec![];
     used.extend(func.param_dtypes().into_iter().map(width));
     used.extend(func.results.iter().map(|d| width(*d)));
     func.for_each_inst(|_, inst| {
         for value in &func.insts[inst].results {
             match func.dtype(*value) {
-                DType::Bool => used.push(masks[*value].max(4)),
+                DType::Bool => used.push(masks[*value].max(width(DType::Bool))),
                 dtype => used.push(width(dtype)),
             }
         }

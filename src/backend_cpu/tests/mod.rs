@@ -7,6 +7,7 @@ mod native;
 mod ops;
 mod random;
 mod shapes;
+mod small;
 
 use crate::clif::jit::Code;
 use crate::{CpuBackend, compile};

@@ -20,6 +20,8 @@ fn random_functions_give_the_interpreters_bits() {
         vec![F32, U32],
         vec![F64, I64],
         vec![Bool, U8, I16, I32],
+        vec![Bool, U8, I8],
+        vec![Bool, U8, I8, U16, I16],
         vec![F32, F64, I8, U16, U64, I64],
     ];
     let tried = std::sync::atomic::AtomicUsize::new(0);

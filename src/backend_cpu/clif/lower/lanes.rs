@@ -4,7 +4,7 @@ use super::memory::flags;
 use super::{Clif, Cx};
 pub(super) use crate::lane::Lane;
 use cranelift_codegen::ir::types::{
-    F32, F32X4, F64, F64X2, I8, I8X16, I16, I32, I32X4, I64, I64X2,
+    F32, F32X4, F64, F64X2, I8, I8X16, I16, I16X8, I32, I32X4, I64, I64X2,
 };
 use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type};
 use ufc_ir::{Const, DType};
@@ -17,6 +17,8 @@ impl Lane {
 
     pub(super) fn scalar(self) -> Type {
         match self {
+            Lane::I8 => I8,
+            Lane::I16 => I16,
             Lane::I32 => I32,
             Lane::I64 => I64,
             Lane::F32 => F32,
@@ -26,6 +28,8 @@ impl Lane {
 
     pub(super) fn vector(self) -> Type {
         match self {
+            Lane::I8 => I8X16,
+            Lane::I16 => I16X8,
             Lane::I32 => I32X4,
             Lane::I64 => I64X2,
             Lane::F32 => F32X4,
@@ -137,6 +141,8 @@ impl Cx<'_, '_> {
     /// A scalar with these bits.
     pub(super) fn scalar_bits(&mut self, lane: Lane, bits: u64) -> Clif {
         match lane {
+            Lane::I8 => self.b.ins().iconst(I8, i64::from(bits as u8)),
+            Lane::I16 => self.b.ins().iconst(I16, i64::from(bits as u16)),
             Lane::I32 => self.b.ins().iconst(I32, i64::from(bits as u32)),
             Lane::I64 => self.b.ins().iconst(I64, bits as i64),
             Lane::F32 => self.b.ins().f32const(f32::from_bits(bits as u32)),

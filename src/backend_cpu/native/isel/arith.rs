@@ -28,7 +28,7 @@ const EQUAL: i64 = 0;
 impl Cx<'_> {
     /// An operation on vectors of one dtype. The values are those of the vectors.
     pub(super) fn arith(&mut self, op: Op, dtype: DType, args: &[Src], values: &[Value]) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         match op {
             Op::Add => self.wrapped(VecOp::Add, dtype, args),
             Op::Sub => self.wrapped(VecOp::Sub, dtype, args),
@@ -82,7 +82,7 @@ impl Cx<'_> {
 
     /// An operation of which integers keep the low bits.
     fn wrapped(&mut self, op: VecOp, dtype: DType, args: &[Src]) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let wide = match op {
             VecOp::Add => self.commutative(op, lane, args[0], args[1]),
             _ => self.vec_op(op, lane, args),
@@ -91,12 +91,29 @@ impl Cx<'_> {
     }
 
     fn product(&mut self, dtype: DType, args: &[Src]) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         if !self.has(VecOp::Mul, lane) {
-            return self.long_product(args[0], args[1]);
+            return match lane {
+                Lane::I8 => self.byte_product(args[0], args[1]),
+                _ => self.long_product(args[0], args[1]),
+            };
         }
         let wide = self.commutative(VecOp::Mul, lane, args[0], args[1]);
         self.canonical(wide, dtype)
+    }
+
+    /// The low 8 bits of products, from products of 16 bits: of the lower bytes as they are, of the upper ones with one
+    /// side shifted down, so that the result comes to lie in the upper byte again.
+    fn byte_product(&mut self, a: Src, b: Src) -> Reg {
+        let lane = Lane::I16;
+        let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
+        let (lower, upper) = (self.splat_bits(lane, 0xff), self.splat_bits(lane, 0xff00));
+        let low = Src::Reg(self.vec_op(VecOp::Mul, lane, &[a, b]));
+        let low = Src::Reg(self.vec_op(VecOp::And, lane, &[low, lower]));
+        let a = Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, lane, &[a], 8));
+        let b = Src::Reg(self.vec_op(VecOp::And, lane, &[b, upper]));
+        let high = Src::Reg(self.vec_op(VecOp::Mul, lane, &[a, b]));
+        self.vec_op(VecOp::Or, lane, &[low, high])
     }
 
     /// The low 64 bits of a product, from products of 32-bit halves.
@@ -114,7 +131,7 @@ impl Cx<'_> {
     }
 
     pub(super) fn negate(&mut self, dtype: DType, value: Src) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let int = Lane::int(lane.width());
         if dtype.is_float() {
             let sign = self.splat_bits(int, 1 << (dtype.bits() - 1));
@@ -126,7 +143,7 @@ impl Cx<'_> {
     }
 
     pub(super) fn absolute(&mut self, dtype: DType, value: Src) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let int = Lane::int(lane.width());
         if dtype.is_float() {
             let magnitude = self.splat_bits(int, u64::MAX >> (65 - dtype.bits()));
@@ -147,6 +164,9 @@ impl Cx<'_> {
 
     /// The value of a small integer as its lane must hold it, from a lane whose low bits are right.
     pub(super) fn canonical(&mut self, value: Reg, dtype: DType) -> Reg {
+        if self.width(dtype) <= dtype.size() {
+            return value;
+        }
         let value = Src::Reg(value);
         let unused = 32 - i64::from(dtype.bits().min(32));
         match dtype {
@@ -158,7 +178,7 @@ impl Cx<'_> {
                 let up = self.vec_op_imm(VecOp::ShiftLeftBy, Lane::I32, &[value], unused);
                 self.vec_op_imm(VecOp::ShiftSignedBy, Lane::I32, &[Src::Reg(up)], unused)
             }
-            _ => self.reg(value, Lane::of(dtype)),
+            _ => self.reg(value, self.lane(dtype)),
         }
     }
 
@@ -182,7 +202,7 @@ impl Cx<'_> {
     }
 
     fn int_extremum(&mut self, least: bool, dtype: DType, args: &[Src]) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let op = match (least, dtype.is_signed()) {
             (true, true) => VecOp::Min,
             (true, false) => VecOp::MinUnsigned,
@@ -266,7 +286,7 @@ impl Cx<'_> {
 
     /// Shifts by amounts modulo the width.
     fn shift(&mut self, left: bool, dtype: DType, args: &[Src], amount: Value) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let modulus = u64::from(dtype.bits() - 1);
         if let Some(amount) = self.func.constant(amount) {
             let amount = (amount.bits() as u64 & modulus) as i64;
@@ -292,7 +312,10 @@ impl Cx<'_> {
 
     /// Shifts by a constant amount less than the width.
     pub(super) fn shift_by(&mut self, left: bool, dtype: DType, value: Src, amount: i64) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
+        if lane == Lane::I8 {
+            return self.shift_bytes(left, dtype.is_signed(), value, amount);
+        }
         let value: super::Few<Src> = smallvec![Src::Reg(self.reg(value, lane))];
         let shifted = match (left, dtype.is_signed()) {
             (true, _) => self.vec_op_imm(VecOp::ShiftLeftBy, lane, &value, amount),
@@ -307,6 +330,24 @@ impl Cx<'_> {
             }
         };
         self.canonical(shifted, dtype)
+    }
+
+    /// Shifts lanes of 8 bits, as 16 bits of which those are dropped that come from the neighbour.
+    fn shift_bytes(&mut self, left: bool, signed: bool, value: Src, amount: i64) -> Reg {
+        let value = Src::Reg(self.reg(value, Lane::I8));
+        let (op, kept) = if left {
+            (VecOp::ShiftLeftBy, 0xff << amount)
+        } else {
+            (VecOp::ShiftRightBy, 0xff >> amount)
+        };
+        let shifted = Src::Reg(self.vec_op_imm(op, Lane::I16, &[value], amount));
+        let kept = self.splat_bits(Lane::I8, kept);
+        let bits = self.vec_op(VecOp::And, Lane::I8, &[shifted, kept]);
+        if left || !signed {
+            return bits;
+        }
+        let sign = self.splat_bits(Lane::I8, 0x80 >> amount);
+        self.extend_from(Lane::I8, bits, sign)
     }
 
     /// Extends the sign whose bit is set in the second argument: (x ^ sign) - sign.

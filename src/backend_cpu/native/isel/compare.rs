@@ -60,7 +60,7 @@ impl Cx<'_> {
         }
         let (a, b) = (self.lanes(args[0]), self.lanes(args[1]));
         let masks = self.zip(&a, &b, |cx, a, b| cx.compare_lanes(op, dtype, a, b));
-        self.set_fitted(result, masks, Lane::of(dtype).width(), width);
+        self.set_fitted(result, masks, self.lane(dtype).width(), width);
     }
 
     /// Notes masks made for lanes of one width as a value's, which are planned for another.
@@ -75,7 +75,7 @@ impl Cx<'_> {
 
     /// Compares vectors, giving a mask of their own width.
     pub(super) fn compare_lanes(&mut self, op: Op, dtype: DType, a: Src, b: Src) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let (op, a, b) = match (a, b) {
             (Src::Splat { .. } | Src::Mem(_), Src::Reg(_)) => (swapped(op), b, a),
             _ => (op, a, b),
@@ -113,13 +113,16 @@ impl Cx<'_> {
 
     /// Where an integer is greater than another, without comparisons for unsigned ones: those are made signed first.
     pub(super) fn int_greater(&mut self, dtype: DType, a: Src, b: Src) -> Reg {
-        let lane = Lane::of(dtype);
-        // Smaller unsigned integers are positive as signed ones.
-        if !matches!(dtype, DType::U32 | DType::U64) {
+        let lane = self.lane(dtype);
+        // Smaller unsigned integers are positive as signed ones in wider lanes.
+        if dtype.is_signed() || dtype.size() < lane.width() {
             return self.vec_op(VecOp::CompareGreater, lane, &[a, b]);
         }
         let [a, b] = [a, b].map(|src| {
             let sign = self.splat_bits(lane, 1 << (dtype.bits() - 1));
+            if let (Src::Splat { bits, width, .. }, Src::Splat { bits: sign, .. }) = (src, sign) {
+                return self.splat_bits(Lane::int(width), bits ^ sign);
+            }
             Src::Reg(self.vec_op(VecOp::Xor, lane, &[src, sign]))
         });
         self.vec_op(VecOp::CompareGreater, lane, &[a, b])
@@ -134,17 +137,18 @@ impl Cx<'_> {
 
     /// A mask of the vector's own width: where it has any bit set.
     pub(super) fn non_zero(&mut self, lane: Lane, value: Src) -> Reg {
-        if self.level == Level::Avx512 && lane == Lane::I32 {
+        if self.has(VecOp::TestMask, lane) {
             let reg = self.reg(value, lane);
             let to = self.mask_reg();
             let code = self.code(VecOp::TestMask, lane);
             self.emit(code, &[Arg::Def(to), Arg::Use(reg), Arg::Use(reg)]);
             return to;
         }
-        let dtype = if lane.width() == 8 {
-            DType::I64
-        } else {
-            DType::I32
+        let dtype = match lane.width() {
+            1 => DType::I8,
+            2 => DType::I16,
+            8 => DType::I64,
+            _ => DType::I32,
         };
         let zero = self.splat_bits(lane, 0);
         self.compare_lanes(Op::Ne, dtype, value, zero)

@@ -1,9 +1,7 @@
 //! Control flow, all of whose conditions are the same in every lane.
 
 use super::{Cx, Few, Held, Src};
-use crate::native::codes::Lane;
 use crate::native::mach::{Block, Reg};
-use crate::native::plan::width;
 use ufc_ir::DType;
 use ufc_ir::func::{Inst, InstKind, Region, Terminator, Value};
 use ufc_ir::ops::Op;
@@ -125,7 +123,7 @@ impl Cx<'_> {
         for (result, value) in results.iter().zip(values) {
             let mut held = self.held[*value].clone();
             if let Held::Columns(columns) = &mut held {
-                let lane = Lane::of(func.dtype(*value));
+                let lane = self.lane(func.dtype(*value));
                 for lanes in columns {
                     *lanes = self.settled(std::mem::take(lanes), lane);
                 }
@@ -162,7 +160,7 @@ impl Cx<'_> {
             return;
         }
         for src in self.lanes(value) {
-            args.push(self.reg(src, Lane::of(dtype)));
+            args.push(self.reg(src, self.lane(dtype)));
         }
     }
 
@@ -179,7 +177,7 @@ impl Cx<'_> {
         let width = if is_bool {
             self.plan.mask(value)
         } else {
-            width(dtype)
+            self.width(dtype)
         };
         if !self.varying[value] {
             let reg = self.param(block, is_bool);

@@ -4,7 +4,6 @@ use super::{Cx, Few, Lanes, Src};
 use crate::native::codes::{Lane, MaskOp, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Reg};
-use crate::native::plan::width;
 use ufc_ir::func::Value;
 use ufc_ir::ops::Op;
 use ufc_ir::{Const, DType};
@@ -26,9 +25,9 @@ impl Cx<'_> {
             return self.truth(arg, result);
         }
         if from == DType::Bool {
-            let lane = Lane::of(to);
+            let lane = self.lane(to);
             let one = self.splat_bits(lane, one(to));
-            let masks = self.mask(arg, width(to));
+            let masks = self.mask(arg, self.width(to));
             let lanes = masks
                 .iter()
                 .map(|mask| Src::Reg(self.keep(*mask, lane, one)))
@@ -37,8 +36,11 @@ impl Cx<'_> {
         }
         let value = self.lanes(arg);
         let lanes = match (from.is_float(), to.is_float()) {
-            _ if from == to => self.settled(value, Lane::of(to)),
-            (false, false) => self.ints_to_ints(&value, from, to),
+            _ if from == to => self.settled(value, self.lane(to)),
+            (false, false) => {
+                let small = self.is_byte(arg);
+                self.ints_to_ints(&value, from, to, small)
+            }
             (false, true) => self.ints_to_floats(&value, from, to),
             (true, false) => self.floats_to_ints(&value, from, to),
             (true, true) if to == DType::F64 => self.widen(&value, |cx, half| {
@@ -58,7 +60,7 @@ impl Cx<'_> {
         }
         let value = self.lanes(arg);
         let masks: Few<Reg> = value.iter().map(|src| self.is_true(from, *src)).collect();
-        self.set_fitted(result, masks, width(from), planned);
+        self.set_fitted(result, masks, self.width(from), planned);
     }
 
     fn is_true(&mut self, from: DType, value: Src) -> Reg {
@@ -70,9 +72,9 @@ impl Cx<'_> {
             // Either zero is false.
             DType::F16 | DType::BF16 => {
                 let size = self.absolute(from, value);
-                self.non_zero(Lane::I32, Src::Reg(size))
+                self.non_zero(self.lane(from), Src::Reg(size))
             }
-            _ => self.non_zero(Lane::of(from), value),
+            _ => self.non_zero(self.lane(from), value),
         }
     }
 
@@ -87,15 +89,30 @@ impl Cx<'_> {
         })
     }
 
-    fn ints_to_ints(&mut self, value: &Lanes, from: DType, to: DType) -> Lanes {
-        let value = match (width(from), width(to)) {
-            (4, 8) => {
+    /// Whether an integer of 16 bits is known to be at most 255.
+    fn is_byte(&self, value: Value) -> bool {
+        let constant = |v: Value| self.func.constant(v).map_or(0, Const::as_int);
+        match self.func.defining_op(value) {
+            Some((Op::Shr, args)) => {
+                self.func.dtype(value) == DType::U16 && (8..16).contains(&constant(args[1]))
+            }
+            Some((Op::And, args)) => args.iter().any(|v| (1..256).contains(&constant(*v))),
+            _ => false,
+        }
+    }
+
+    /// `small` where integers of 16 bits are at most 255.
+    fn ints_to_ints(&mut self, value: &Lanes, from: DType, to: DType, small: bool) -> Lanes {
+        let value = match (self.width(from), self.width(to)) {
+            (2, 1) => self.low_bytes(value, small),
+            (1, 2) | (4, 8) => {
                 let op = if from.is_signed() {
                     VecOp::WidenInt
                 } else {
                     VecOp::WidenUnsigned
                 };
-                self.widen(value, |cx, half| cx.vec_op(op, Lane::I64, &[half]))
+                let lane = self.lane(to);
+                self.widen(value, |cx, half| cx.vec_op(op, lane, &[half]))
             }
             (8, 4) => self.low_bits(value),
             _ => value.clone(),
@@ -103,7 +120,7 @@ impl Cx<'_> {
         value
             .iter()
             .map(|src| {
-                let reg = self.reg(*src, Lane::of(to));
+                let reg = self.reg(*src, self.lane(to));
                 Src::Reg(self.canonical(reg, to))
             })
             .collect()
@@ -111,8 +128,8 @@ impl Cx<'_> {
 
     fn ints_to_floats(&mut self, value: &Lanes, from: DType, to: DType) -> Lanes {
         let unsigned = matches!(from, DType::U32 | DType::U64);
-        let to_lane = Lane::of(to);
-        match (width(from), width(to)) {
+        let to_lane = self.lane(to);
+        match (self.width(from), self.width(to)) {
             (8, 4) if self.level == Level::Avx2 => {
                 let wide = value
                     .iter()
@@ -157,7 +174,7 @@ impl Cx<'_> {
 
     fn floats_to_ints(&mut self, value: &Lanes, from: DType, to: DType) -> Lanes {
         let unsigned = matches!(to, DType::U32 | DType::U64);
-        match (width(from), width(to), unsigned) {
+        match (self.width(from), self.width(to), unsigned) {
             (4, 4, false) => value
                 .iter()
                 .map(|src| {
@@ -197,7 +214,7 @@ impl Cx<'_> {
     /// Truncates to signed integers of the same width. The machine gives MIN for whatever does not fit: right for what
     /// is too low; what is too high becomes MAX, and NaN 0.
     fn signed_of(&mut self, from: DType, value: Src, to: DType) -> Reg {
-        let lane = Lane::of(from);
+        let lane = self.lane(from);
         let int = Lane::int(lane.width());
         let value = Src::Reg(self.reg(value, lane));
         let whole = match lane {
@@ -219,7 +236,7 @@ impl Cx<'_> {
     /// Truncates to unsigned integers of the same width. The machine gives MAX for what does not fit: right for what is
     /// too high; the rest is raised to 0 first, NaN as well, because VMAXPS gives its second argument then.
     fn unsigned_of(&mut self, from: DType, value: Src) -> Reg {
-        let lane = Lane::of(from);
+        let lane = self.lane(from);
         let zero = self.splat(Const::zero(from));
         let raised = self.vec_op(VecOp::Max, lane, &[value, zero]);
         match lane {
@@ -281,7 +298,7 @@ impl Cx<'_> {
     pub(super) fn bitcast(&mut self, arg: Value, result: Value) {
         let (from, to) = (self.func.dtype(arg), self.func.dtype(result));
         let value = self.lanes(arg);
-        let mut value = self.settled(value, Lane::of(to));
+        let mut value = self.settled(value, self.lane(to));
         if from.is_signed() != to.is_signed() {
             let as_bits = match to {
                 DType::F16 | DType::BF16 => DType::U16,
@@ -290,7 +307,7 @@ impl Cx<'_> {
             value = value
                 .iter()
                 .map(|src| {
-                    let reg = self.reg(*src, Lane::of(from));
+                    let reg = self.reg(*src, self.lane(from));
                     Src::Reg(self.canonical(reg, as_bits))
                 })
                 .collect();

@@ -29,9 +29,12 @@ impl Cx<'_> {
         b: Src,
         divisor: Option<Const>,
     ) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         if let Some(power) = divisor.and_then(power_of_two) {
             return self.divide_by_power(remainder, dtype, a, power);
+        }
+        if lane.width() < 4 {
+            return self.divide_small(remainder, dtype, a, divisor);
         }
         let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
         let quotient = match dtype {
@@ -54,9 +57,73 @@ impl Cx<'_> {
         self.canonical(result, dtype)
     }
 
+    /// Divides unsigned integers in lanes of 8 or 16 bits by a constant; refuses all else.
+    fn divide_small(
+        &mut self,
+        remainder: bool,
+        dtype: DType,
+        a: Src,
+        divisor: Option<Const>,
+    ) -> Reg {
+        let lane = self.lane(dtype);
+        let divisor = divisor.map_or(0, Const::as_int);
+        if divisor <= 0 || dtype.is_signed() {
+            self.refuse(format!("division of {dtype}"));
+            return self.vector();
+        }
+        let a = Src::Reg(self.reg(a, lane));
+        let quotient = match lane {
+            Lane::I16 => self.divide_words(a, divisor as u64),
+            _ => {
+                let word = Lane::I16;
+                let low = self.splat_bits(word, 0xff);
+                let lower = Src::Reg(self.vec_op(VecOp::And, word, &[a, low]));
+                let upper = Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, word, &[a], 8));
+                let [lower, upper] =
+                    [lower, upper].map(|v| Src::Reg(self.divide_words(v, divisor as u64)));
+                let upper = Src::Reg(self.vec_op_imm(VecOp::ShiftLeftBy, word, &[upper], 8));
+                self.vec_op(VecOp::Or, word, &[lower, upper])
+            }
+        };
+        if !remainder {
+            return quotient;
+        }
+        let divisor = self.splat_bits(lane, divisor as u64);
+        let product = Src::Reg(self.arith(Op::Mul, dtype, &[Src::Reg(quotient), divisor], &[]));
+        self.vec_op(VecOp::Sub, lane, &[a, product])
+    }
+
+    /// Divides lanes of 16 bits by a divisor that is no power of two, multiplying by its reciprocal.
+    ///
+    /// With 2^shift the next power of two above the divisor, the reciprocal in units of 2^-(16 + shift), rounded up, has
+    /// 17 bits and is exact enough for every dividend (Granlund and Montgomery, PLDI 1994, theorem 4.2).
+    fn divide_words(&mut self, a: Src, divisor: u64) -> Reg {
+        let lane = Lane::I16;
+        let shift = u64::from(64 - divisor.leading_zeros());
+        let reciprocal = (1 << (16 + shift)) / divisor + 1;
+        // With a lower shift 16 bits of it may be exact enough.
+        let shorter = (1..=shift).rev().find_map(|s| {
+            let reciprocal = (1u64 << (16 + s)) / divisor + 1;
+            let excess = reciprocal * divisor - (1 << (16 + s));
+            (reciprocal < 1 << 16 && excess <= 1 << s).then_some((reciprocal, s))
+        });
+        if let Some((reciprocal, shift)) = shorter {
+            let reciprocal = self.splat_bits(lane, reciprocal);
+            let high = Src::Reg(self.vec_op(VecOp::MulHigh, lane, &[a, reciprocal]));
+            return self.vec_op_imm(VecOp::ShiftRightBy, lane, &[high], shift as i64);
+        }
+        let reciprocal = self.splat_bits(lane, reciprocal - (1 << 16));
+        let high = Src::Reg(self.vec_op(VecOp::MulHigh, lane, &[a, reciprocal]));
+        // (a + high) >> shift, where the sum may not fit.
+        let rest = Src::Reg(self.vec_op(VecOp::Sub, lane, &[a, high]));
+        let half = Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, lane, &[rest], 1));
+        let sum = Src::Reg(self.vec_op(VecOp::Add, lane, &[half, high]));
+        self.vec_op_imm(VecOp::ShiftRightBy, lane, &[sum], shift as i64 - 1)
+    }
+
     /// Divides by 2 to the `power`, which is less than the dtype's greatest value.
     fn divide_by_power(&mut self, remainder: bool, dtype: DType, a: Src, power: u32) -> Reg {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let low = self.splat_bits(lane, (1u64 << power) - 1);
         let amount = i64::from(power);
         if !dtype.is_signed() {
@@ -72,6 +139,8 @@ impl Cx<'_> {
         }
         // Negative dividends are raised by the divisor less one, so that the shift rounds towards zero.
         let (signed, unsigned) = match lane.width() {
+            1 => (DType::I8, DType::U8),
+            2 => (DType::I16, DType::U16),
             8 => (DType::I64, DType::U64),
             _ => (DType::I32, DType::U32),
         };

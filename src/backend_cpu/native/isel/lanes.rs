@@ -29,12 +29,22 @@ fn takes_memory(code: Code, operand: u32) -> bool {
 impl Cx<'_> {
     /// A constant in every lane.
     pub(super) fn splat(&mut self, constant: Const) -> Src {
-        self.splat_bits(Lane::of(constant.dtype()), lane_bits(constant))
+        self.splat_bits(self.lane(constant.dtype()), lane_bits(constant))
     }
 
     /// The same bits in every lane.
     pub(super) fn splat_bits(&mut self, lane: Lane, bits: u64) -> Src {
-        let width = lane.width();
+        // Narrower lanes are repeated: what reads one element for all lanes reads no less than 4 bytes.
+        let (bits, width) = match lane.width() {
+            1 => (bits & 0xff, 4),
+            2 => (bits & 0xffff, 4),
+            width => (bits, width),
+        };
+        let bits = match lane {
+            Lane::I8 => bits * 0x0101_0101,
+            Lane::I16 => bits * 0x0001_0001,
+            _ => bits,
+        };
         let element = &bits.to_le_bytes()[..width];
         let at = match self.level {
             // Without embedded broadcast whole vectors are operands.
@@ -76,7 +86,7 @@ impl Cx<'_> {
                 let zero = self.zero();
                 return self.reg(zero, lane);
             }
-            Src::Splat { at, .. } => {
+            Src::Splat { at, width, .. } => {
                 let mem = Mem {
                     base: Base::Constants,
                     offset: at,
@@ -84,7 +94,17 @@ impl Cx<'_> {
                 };
                 match self.level {
                     Level::Avx2 => (VecOp::Move, mem),
-                    Level::Avx512 => (VecOp::Broadcast, mem),
+                    Level::Avx512 => {
+                        let lane = if width == lane.width() {
+                            lane
+                        } else {
+                            Lane::int(width)
+                        };
+                        let to = self.vector();
+                        let code = self.code(VecOp::Broadcast, lane);
+                        self.emit(code, &[Arg::Def(to), Arg::Mem(mem)]);
+                        return to;
+                    }
                 }
             }
             Src::Mem(mem) => (VecOp::Move, mem),
@@ -100,7 +120,8 @@ impl Cx<'_> {
         let mem = match src {
             Src::Splat { at, width, .. } if takes_memory(code, number) => {
                 let broadcast = self.level == Level::Avx512;
-                let fits = !broadcast || (code.op_code().can_broadcast() && width == lane.width());
+                let fits =
+                    !broadcast || (code.op_code().can_broadcast() && width == lane.width().max(4));
                 fits.then_some(Mem {
                     base: Base::Constants,
                     offset: at,
@@ -199,6 +220,11 @@ impl Cx<'_> {
 
     /// A half of a vector in the lower half of another: the lower one is there already.
     pub(super) fn half(&mut self, src: Src, upper: bool) -> Src {
+        if let Src::Mem(mem) = src {
+            let distance = if upper { self.level.vector() / 2 } else { 0 };
+            let offset = mem.offset + distance as i32;
+            return Src::Mem(Mem { offset, ..mem });
+        }
         let reg = self.reg(src, Lane::I32);
         if !upper {
             return Src::Reg(reg);
@@ -212,7 +238,7 @@ impl Cx<'_> {
         self.vec_op_imm(VecOp::SetHalf, Lane::I32, &args, 1)
     }
 
-    /// Vectors of 32-bit lanes become twice as many of 64-bit lanes, each from a lower half.
+    /// Vectors become twice as many of lanes twice as wide, each from a lower half.
     pub(super) fn widen(
         &mut self,
         value: &Lanes,
@@ -249,6 +275,32 @@ impl Cx<'_> {
                     low
                 };
                 Src::Reg(self.join(low, high))
+            })
+            .collect()
+    }
+
+    /// The lower 8 bits of the 16-bit lanes of vectors, of which nothing else is set if they are `small`.
+    pub(super) fn low_bytes(&mut self, value: &Lanes, small: bool) -> Lanes {
+        let low = self.splat_bits(Lane::I16, 0xff);
+        let value: Lanes = value
+            .iter()
+            .map(|src| match small {
+                true => *src,
+                false => Src::Reg(self.vec_op(VecOp::And, Lane::I16, &[*src, low])),
+            })
+            .collect();
+        value
+            .chunks(2)
+            .map(|pair| {
+                let args = [pair[0], pair[pair.len() - 1]];
+                let mixed = Src::Reg(self.vec_op(VecOp::Pack8, Lane::I32, &args));
+                // Per 128 bits there are now 8 lanes of each: put those of the first together.
+                if self.level == Level::Avx2 {
+                    return Src::Reg(self.vec_op_imm(VecOp::Quarters, Lane::I64, &[mixed], 0xd8));
+                }
+                let order = [0, 2, 4, 6, 1, 3, 5, 7u64];
+                let order = Src::Reg(self.lane_list(Lane::I64, order.into_iter()));
+                Src::Reg(self.vec_op(VecOp::Reorder, Lane::I64, &[order, mixed]))
             })
             .collect()
     }

@@ -4,7 +4,6 @@ use super::{Cx, Few, Held, Lanes, Src};
 use crate::native::codes::{Lane, MaskOp, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Class, Cond, MachInst, Reg};
-use crate::native::plan::width;
 use iced_x86::{Code, Register};
 use smallvec::smallvec;
 use ufc_ir::DType;
@@ -92,7 +91,7 @@ impl Cx<'_> {
     /// A mask with the same bool in every lane, for lanes of another width.
     fn fit_uniform(&mut self, mask: Reg, from: usize, to: usize) -> Reg {
         if self.level == Level::Avx512 && from > to {
-            return self.unpack(mask, mask);
+            return self.unpack(mask, mask, to);
         }
         mask
     }
@@ -100,25 +99,33 @@ impl Cx<'_> {
     /// A column's masks for lanes of another width.
     pub(super) fn fit(&mut self, masks: Few<Reg>, from: usize, to: usize) -> Few<Reg> {
         match (from, to, self.level) {
-            (4, 8, Level::Avx512) => masks
+            (1, 2, Level::Avx512) | (4, 8, Level::Avx512) => masks
                 .iter()
                 .flat_map(|mask| {
                     let upper = self.mask_reg();
-                    let args = [Arg::Def(upper), Arg::Use(*mask), Arg::Imm(8)];
-                    self.emit(Code::VEX_Kshiftrw_kr_kr_imm8, &args);
+                    let (code, half) = match to {
+                        2 => (Code::VEX_Kshiftrq_kr_kr_imm8, 32),
+                        _ => (Code::VEX_Kshiftrw_kr_kr_imm8, 8),
+                    };
+                    self.emit(code, &[Arg::Def(upper), Arg::Use(*mask), Arg::Imm(half)]);
                     [*mask, upper]
                 })
                 .collect(),
-            (8, 4, Level::Avx512) => masks
+            (2, 1, Level::Avx512) | (8, 4, Level::Avx512) => masks
                 .chunks(2)
-                .map(|pair| self.unpack(pair[pair.len() - 1], pair[0]))
+                .map(|pair| self.unpack(pair[pair.len() - 1], pair[0], to))
                 .collect(),
-            (4, 8, Level::Avx2) => {
+            (1, 2, Level::Avx2) | (4, 8, Level::Avx2) => {
                 let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();
                 let wide = self.widen(&lanes, |cx, half| {
-                    cx.vec_op(VecOp::WidenInt, Lane::I64, &[half])
+                    cx.vec_op(VecOp::WidenInt, Lane::int(to), &[half])
                 });
                 self.regs(&wide)
+            }
+            (2, 1, Level::Avx2) => {
+                let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();
+                let narrow = self.low_bytes(&lanes, false);
+                self.regs(&narrow)
             }
             (8, 4, Level::Avx2) => {
                 let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();
@@ -134,11 +141,15 @@ impl Cx<'_> {
         lanes.iter().map(|src| self.reg(*src, Lane::I32)).collect()
     }
 
-    /// Two masks of 8 lanes as one of 16.
-    fn unpack(&mut self, high: Reg, low: Reg) -> Reg {
+    /// Two masks as one of twice as many lanes, of this width.
+    fn unpack(&mut self, high: Reg, low: Reg, width: usize) -> Reg {
         let to = self.mask_reg();
         let args = [Arg::Def(to), Arg::Use(high), Arg::Use(low)];
-        self.emit(Code::VEX_Kunpckbw_kr_kr_kr, &args);
+        let code = match width {
+            1 => Code::VEX_Kunpckdq_kr_kr_kr,
+            _ => Code::VEX_Kunpckbw_kr_kr_kr,
+        };
+        self.emit(code, &args);
         to
     }
 
@@ -299,13 +310,47 @@ impl Cx<'_> {
         if dtype == DType::Bool {
             return self.choose_masks(args, result);
         }
-        let lane = Lane::of(dtype);
-        let mask = self.mask(args[0], width(dtype));
+        if let Some(saturating) = self.saturating(args) {
+            return self.set_lanes(result, saturating);
+        }
+        let lane = self.lane(dtype);
+        let mask = self.mask(args[0], lane.width());
         let (yes, no) = (self.lanes(args[1]), self.lanes(args[2]));
         let chosen = (0..mask.len())
             .map(|i| Src::Reg(self.blend(mask[i], lane, yes[i], no[i])))
             .collect();
         self.set_lanes(result, chosen);
+    }
+
+    /// A `select` that keeps a sum or difference of small unsigned integers within their range, by the one instruction
+    /// that there is for it.
+    fn saturating(&mut self, args: &[Value]) -> Option<Lanes> {
+        let func = self.func;
+        let &[cond, end, wrapped] = args else {
+            return None;
+        };
+        let dtype = self.func.dtype(wrapped);
+        let lane = self.lane(dtype);
+        if !matches!(dtype, DType::U8 | DType::U16) || lane.width() > 2 {
+            return None;
+        }
+        let (Some((Op::Lt, sides)), Some((op, parts))) =
+            (func.defining_op(cond), func.defining_op(wrapped))
+        else {
+            return None;
+        };
+        let end = self.func.constant(end)?;
+        let saturating = match op {
+            // The sum is less than a part of it if it has wrapped.
+            Op::Add if sides[0] == wrapped && parts.contains(&sides[1]) => {
+                (end.as_int() + 1 == 1 << dtype.bits()).then_some(VecOp::AddSaturating)?
+            }
+            Op::Sub if sides == parts => (end.as_int() == 0).then_some(VecOp::SubSaturating)?,
+            _ => return None,
+        };
+        let (a, b) = (self.lanes(parts[0]), self.lanes(parts[1]));
+        let lanes = self.zip(&a, &b, |cx, a, b| cx.vec_op(saturating, lane, &[a, b]));
+        Some(lanes.into_iter().map(Src::Reg).collect())
     }
 
     fn choose_masks(&mut self, args: &[Value], result: Value) {

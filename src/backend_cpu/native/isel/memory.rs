@@ -4,7 +4,6 @@ use super::{Cx, Few, Lanes, Src};
 use crate::native::codes::{Lane, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Base, Mem, Reg};
-use crate::native::plan::width;
 use iced_x86::Code;
 use ufc_ir::DType;
 use ufc_ir::func::Value;
@@ -23,14 +22,19 @@ impl Cx<'_> {
     /// Loads a column's lanes of an input.
     pub(super) fn load(&mut self, value: Value, from: Reg) {
         let dtype = self.func.dtype(value);
+        let lane = self.lane(dtype);
         match dtype {
             DType::Bool => {
-                let bytes = self.load_narrow(VecOp::LoadU8, 1, from);
+                let bytes = match lane {
+                    Lane::I8 => Src::Mem(at(from, self.offset(1, 0))),
+                    _ => self.load_narrow(VecOp::LoadU8, 1, from),
+                };
                 let mut masks = Few::new();
-                masks.push(self.non_zero(Lane::I32, bytes));
+                masks.push(self.non_zero(lane, bytes));
                 let planned = self.plan.mask(value);
-                self.set_fitted(value, masks, 4, planned);
+                self.set_fitted(value, masks, lane.width(), planned);
             }
+            _ if dtype.size() == lane.width() => self.load_plain(value, lane, from),
             DType::I8 | DType::I16 | DType::U8 | DType::U16 | DType::F16 | DType::BF16 => {
                 let op = match (dtype.size(), dtype.is_signed()) {
                     (1, true) => VecOp::LoadI8,
@@ -47,21 +51,25 @@ impl Cx<'_> {
                 self.set_parts(value, parts);
             }
             DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
-                let lane = Lane::of(dtype);
-                let stays = self.stays_in_memory[value] && !self.is_uniform;
-                let lanes = (0..self.count(lane.width()))
-                    .map(|i| {
-                        let src = Src::Mem(at(from, self.offset(lane.width(), i)));
-                        if stays {
-                            src
-                        } else {
-                            Src::Reg(self.reg(src, lane))
-                        }
-                    })
-                    .collect();
-                self.set_lanes(value, lanes);
+                self.load_plain(value, lane, from);
             }
         }
+    }
+
+    /// Loads lanes that are in memory as they are in vectors.
+    fn load_plain(&mut self, value: Value, lane: Lane, from: Reg) {
+        let stays = self.stays_in_memory[value] && !self.is_uniform;
+        let lanes = (0..self.count(lane.width()))
+            .map(|i| {
+                let src = Src::Mem(at(from, self.offset(lane.width(), i)));
+                if stays {
+                    src
+                } else {
+                    Src::Reg(self.reg(src, lane))
+                }
+            })
+            .collect();
+        self.set_lanes(value, lanes);
     }
 
     /// Distance of the current column's vector number `index` from an operand's first byte.
@@ -85,7 +93,7 @@ impl Cx<'_> {
 
     /// Loads pairs and takes them apart.
     fn load_complex(&mut self, dtype: DType, from: Reg) -> (Lanes, Lanes) {
-        let lane = Lane::of(dtype);
+        let lane = self.lane(dtype);
         let (mut re, mut im) = (Lanes::new(), Lanes::new());
         for i in 0..self.count(lane.width()) {
             let start = 2 * self.offset(lane.width(), i);
@@ -119,7 +127,7 @@ impl Cx<'_> {
     }
 
     /// A vector of these lanes.
-    fn lane_list(&mut self, lane: Lane, lanes: impl Iterator<Item = u64>) -> Reg {
+    pub(super) fn lane_list(&mut self, lane: Lane, lanes: impl Iterator<Item = u64>) -> Reg {
         let bytes: Vec<u8> = lanes
             .flat_map(|n| n.to_le_bytes().into_iter().take(lane.width()))
             .collect();
@@ -129,13 +137,18 @@ impl Cx<'_> {
     /// Stores a column's lanes of an output.
     pub(super) fn store(&mut self, value: Value, to: Reg) {
         let dtype = self.func.dtype(value);
+        let lane = self.lane(dtype);
         match dtype {
             DType::Bool => {
-                let masks = self.mask(value, 4);
-                let one = self.splat_bits(Lane::I32, 1);
-                let bytes = self.keep(masks[0], Lane::I32, one);
-                self.store_narrow(bytes, DType::U8, to);
+                let masks = self.mask(value, lane.width());
+                let one = self.splat_bits(lane, 1);
+                let bytes = self.keep(masks[0], lane, one);
+                match lane {
+                    Lane::I8 => self.store_at(bytes, lane, to, self.offset(1, 0)),
+                    _ => self.store_narrow(bytes, DType::U8, to),
+                }
             }
+            _ if dtype.size() == lane.width() => self.store_plain(value, lane, to),
             DType::I8 | DType::I16 | DType::U8 | DType::U16 | DType::F16 | DType::BF16 => {
                 let lanes = self.lanes(value);
                 let reg = self.reg(lanes[0], Lane::I32);
@@ -143,13 +156,17 @@ impl Cx<'_> {
             }
             DType::C64 | DType::C128 => self.store_complex(value, to),
             DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {
-                let lane = Lane::of(dtype);
-                for (i, src) in self.lanes(value).into_iter().enumerate() {
-                    let reg = self.reg(src, lane);
-                    let offset = self.offset(lane.width(), i);
-                    self.store_at(reg, lane, to, offset);
-                }
+                self.store_plain(value, lane, to);
             }
+        }
+    }
+
+    /// Stores lanes as they are.
+    fn store_plain(&mut self, value: Value, lane: Lane, to: Reg) {
+        for (i, src) in self.lanes(value).into_iter().enumerate() {
+            let reg = self.reg(src, lane);
+            let offset = self.offset(lane.width(), i);
+            self.store_at(reg, lane, to, offset);
         }
     }
 
@@ -183,7 +200,7 @@ impl Cx<'_> {
 
     /// Puts parts together and stores the pairs.
     fn store_complex(&mut self, value: Value, to: Reg) {
-        let lane = Lane::of(self.func.dtype(value));
+        let lane = self.lane(self.func.dtype(value));
         let (re, im) = self.parts(value);
         for (i, (re, im)) in re.into_iter().zip(im).enumerate() {
             let start = 2 * self.offset(lane.width(), i);
@@ -248,7 +265,7 @@ impl Cx<'_> {
     /// The position that an `index` instruction asks for, given that of the first lane and each lane's distance.
     pub(super) fn set_index(&mut self, result: Value, first: Reg, distances: &[Reg]) {
         let first = Src::Reg(self.splat_general(first));
-        let count = self.plan.count(width(DType::I64));
+        let count = self.plan.count(self.width(DType::I64));
         for (column, distances) in distances.chunks(count).enumerate() {
             self.column = column;
             let lanes = distances

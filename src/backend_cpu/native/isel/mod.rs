@@ -2,8 +2,9 @@
 //!
 //! A varying value is some vectors per column: the lanes of a turn are cut into columns, the fewest lanes that fill a
 //! vector of every width in use, and straight code is emitted for one column after the other. A uniform value is one
-//! vector with the same lane everywhere, a uniform bool one mask. Integers of 8 and 16 bits live sign- or zero-extended
-//! in 32-bit lanes, f16 and bf16 as zero-extended bits. Masks are mask registers, or vectors of lanes all ones or zeros,
+//! vector with the same lane everywhere, a uniform bool one mask. In a function that has none but 8 and 16 bits, lanes are
+//! as wide as values, if there are instructions for all it does; else such integers live sign- or zero-extended in
+//! 32-bit lanes, f16 and bf16 as zero-extended bits. Masks are mask registers, or vectors of lanes all ones or zeros,
 //! for lanes as wide as the plan says. Constants stay in memory, where instructions take them from.
 
 mod arith;
@@ -104,7 +105,7 @@ fn used_in_loops(func: &Func) -> SecondaryMap<Value, bool> {
 #[derive(Clone, Copy, Debug)]
 enum Src {
     Reg(Reg),
-    /// A constant with these bits in every lane of this many bytes, at this place among the constants.
+    /// A constant with these bits in every 4 or 8 bytes, at this place among the constants.
     Splat {
         at: i32,
         bits: u64,
@@ -202,6 +203,16 @@ impl Cx<'_> {
         });
     }
 
+    /// The lanes that values of a dtype are held in.
+    fn lane(&self, dtype: DType) -> Lane {
+        self.plan.lane(dtype)
+    }
+
+    /// Their width in bytes.
+    fn width(&self, dtype: DType) -> usize {
+        self.plan.lane(dtype).width()
+    }
+
     fn vector(&mut self) -> Reg {
         self.mach.reg(Class::Vector)
     }
@@ -217,7 +228,7 @@ impl Cx<'_> {
 
     /// The vectors of a value that is neither bool nor complex, in the current column.
     fn lanes(&mut self, value: Value) -> Lanes {
-        let count = self.count(super::plan::width(self.func.dtype(value)));
+        let count = self.count(self.width(self.func.dtype(value)));
         match &self.held[value] {
             Held::Const(constant) => {
                 let constant = *constant;
@@ -238,7 +249,7 @@ impl Cx<'_> {
             Held::Parts(columns) => {
                 // A pair that is the same in every lane stands there once.
                 let (re, im) = columns.get(self.column).unwrap_or(&columns[0]);
-                let count = self.count(super::plan::width(self.func.dtype(value)));
+                let count = self.count(self.width(self.func.dtype(value)));
                 let all = |lanes: &Lanes| lanes.iter().cycle().take(count).copied().collect();
                 (all(re), all(im))
             }
@@ -258,7 +269,7 @@ impl Cx<'_> {
     /// Notes the vectors of a value in the current column.
     fn set_lanes(&mut self, value: Value, lanes: Lanes) {
         if self.is_uniform {
-            let reg = self.reg(lanes[0], Lane::of(self.func.dtype(value)));
+            let reg = self.reg(lanes[0], self.lane(self.func.dtype(value)));
             self.held[value] = Held::Uniform(reg);
         } else if let Held::Columns(columns) = &mut self.held[value]
             && self.column > 0
@@ -316,7 +327,9 @@ impl Cx<'_> {
         let from = self.func.dtype(args[0]);
         match op {
             Op::Complex => {
-                let parts = (self.lanes(args[0]), self.lanes(args[1]));
+                let lane = self.lane(from);
+                let [re, im] = [0, 1].map(|i| self.lanes(args[i]));
+                let parts = (self.settled(re, lane), self.settled(im, lane));
                 self.set_parts(result, parts);
             }
             Op::Re => {
