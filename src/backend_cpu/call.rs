@@ -4,6 +4,7 @@
     reason = "generated code is called on operands that are raw addresses"
 )]
 
+use crate::Launches;
 use crate::clif::jit::Code;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ufc_ir::{Func, cost};
 use ufc_target::{
     BackendError, Executable, Index, InnerLoop, LaunchArgs, LaunchControl, LaunchReport,
@@ -38,22 +39,33 @@ const VARIANT_LEAST_NS: f64 = 2e3;
 /// Blocks are whole multiples of this, so that only the last of a row has a rest that fills no vectors.
 const BLOCK_UNIT: usize = 256;
 
+/// What the last cache is taken to hold where the system does not say.
+const LAST_CACHE: usize = 32 << 20;
+
+/// Bytes of a line of the caches, and of the largest vectors.
+const LINE: usize = 64;
+
 /// A list that needs no memory from the heap while it is short, as most lists of operands are.
 type Few<T> = SmallVec<[T; 8]>;
 
-/// Compiles the loop for launches in which the parameters of these numbers are broadcast along the inner dim.
-type Specialize = Box<dyn Fn(&[usize]) -> Result<Code, BackendError> + Send + Sync>;
+/// Compiles the loop for launches of which this is known.
+type Specialize = Box<dyn Fn(&Launches) -> Result<Code, BackendError> + Send + Sync>;
 
 /// A compiled loop.
 pub(crate) struct CpuLoop {
     code: Code,
     positions: usize,
+    /// How many operands are inputs, and how large the elements of the others are.
+    inputs: usize,
+    output_sizes: Few<usize>,
     /// Estimated time per element, in nanoseconds.
     element_ns: f64,
     /// The parameters that code may take to be broadcast, one bit each.
     may_broadcast: u64,
+    /// Whether there is better code for large outputs.
+    may_stream: bool,
     specialize: Specialize,
-    variants: Mutex<BTreeMap<u64, Variant>>,
+    variants: Mutex<BTreeMap<(u64, bool), Variant>>,
 }
 
 /// The loop where some inputs are broadcast: what depends on them alone is computed once per call and takes no vectors.
@@ -71,7 +83,12 @@ impl fmt::Debug for CpuLoop {
 }
 
 impl CpuLoop {
-    pub(crate) fn new(func: &Func, code: Code, specialize: Specialize) -> CpuLoop {
+    pub(crate) fn new(
+        func: &Func,
+        code: Code,
+        may_stream: bool,
+        specialize: Specialize,
+    ) -> CpuLoop {
         let cost = cost::estimate(func);
         let params = func.params().iter().take(64).enumerate();
         let may_broadcast = params
@@ -79,9 +96,12 @@ impl CpuLoop {
             .fold(0, |mask, (i, _)| mask | 1 << i);
         CpuLoop {
             code,
+            inputs: func.params().len(),
+            output_sizes: func.results.iter().map(|d| d.size()).collect(),
             positions: ufc_target::launch::positions(func).len(),
             element_ns: (cost.ops * OP_NS + cost.bytes * BYTE_NS).max(0.1),
             may_broadcast,
+            may_stream,
             specialize,
             variants: Mutex::default(),
         }
@@ -99,17 +119,44 @@ impl CpuLoop {
         let broadcast = |i: usize| args.strides.get(i).and_then(|s| s.last()) == Some(&0);
         let inputs = (0..64).filter(|i| self.may_broadcast >> i & 1 == 1 && broadcast(*i));
         let inputs: Vec<usize> = inputs.collect();
-        if inputs.is_empty() {
+        let streaming = self.may_stream && self.streams(args);
+        if inputs.is_empty() && !streaming {
             return Ok(None);
         }
         let mask = inputs.iter().fold(0, |mask, i| mask | 1 << i);
         let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
-        let variant = variants.entry(mask).or_default();
+        let variant = variants.entry((mask, streaming)).or_default();
         variant.wanted_ns += total_ns;
         if variant.code.is_none() && variant.wanted_ns >= VARIANT_NS {
-            variant.code = Some(Arc::new((self.specialize)(&inputs)?));
+            let launches = Launches {
+                broadcast: inputs,
+                streaming,
+            };
+            variant.code = Some(Arc::new((self.specialize)(&launches)?));
         }
         Ok(variant.code.clone())
+    }
+
+    /// Whether the outputs of a launch do not fit the caches, and all of them can be written past these: side by side, in
+    /// whole vectors, and not to what has just been read.
+    fn streams(&self, args: &LaunchArgs<'_>) -> bool {
+        let count: usize = args.shape.iter().product();
+        let (inputs, outputs) = args.pointers.split_at(self.inputs);
+        let strides = &args.strides[self.inputs..];
+        let sizes = &self.output_sizes;
+        let bytes: usize = sizes.iter().map(|size| size.saturating_mul(count)).sum();
+        // Elements before the first aligned one; the same in every row and output.
+        let head = |at: usize, size: usize| (at.wrapping_neg() % LINE) / size;
+        let first = outputs.first().map_or(0, |p| p.addr());
+        let head = head(first, sizes.first().copied().unwrap_or(1));
+        let fits = |((pointer, strides), size): ((&*mut u8, &&[isize]), &usize)| {
+            let (inner, outer) = strides.split_last().map_or((0, &[][..]), |(i, o)| (*i, o));
+            inner == *size as isize
+                && (pointer.addr() + head * size).is_multiple_of(LINE)
+                && outer.iter().all(|step| step % LINE as isize == 0)
+                && !inputs.contains(pointer)
+        };
+        bytes >= last_cache() && outputs.iter().zip(strides).zip(sizes).all(fits)
     }
 
     /// How a launch is cut into blocks.
@@ -198,6 +245,21 @@ impl Executable for CpuLoop {
     fn inner_loop(&self) -> Option<InnerLoop> {
         Some(self.code.inner_loop())
     }
+}
+
+/// Bytes of the processor's last cache.
+fn last_cache() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        // The last index is the last level; the kernel gives sizes such as `32768K`.
+        let size = |index: usize| {
+            let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/size");
+            let text = std::fs::read_to_string(path).ok()?;
+            let kib: usize = text.trim().strip_suffix('K')?.parse().ok()?;
+            Some(kib << 10)
+        };
+        (0..8).filter_map(size).max().unwrap_or(LAST_CACHE)
+    })
 }
 
 /// How many threads the process may use.

@@ -78,12 +78,13 @@ impl Backend for CpuBackend {
         func: &Legal,
         options: &CompileOptions,
     ) -> Result<Arc<dyn Executable>, BackendError> {
-        let code = compile(func, options, &[])?;
+        let code = compile(func, options, &Launches::default())?;
         let again = (func.clone(), options.clone());
-        let specialize = move |broadcast: &[usize]| compile(&again.0, &again.1, broadcast);
+        let specialize = move |launches: &Launches| compile(&again.0, &again.1, launches);
         Ok(Arc::new(CpuLoop::new(
             func.func(),
             code,
+            may_stream(func, options),
             Box::new(specialize),
         )))
     }
@@ -96,11 +97,11 @@ impl Backend for CpuBackend {
     ) -> Result<String, BackendError> {
         #[cfg(all(target_arch = "x86_64", unix))]
         if stage == "asm"
-            && let Some(code) = native_code(func, options, &[])?
+            && let Some(code) = native_code(func, options, &Launches::default())?
         {
             return Ok(code.text());
         }
-        let generated = generate(func, options, &[])?;
+        let generated = generate(func, options, &Launches::default())?;
         match stage {
             "clif" => Ok(generated.function.display().to_string()),
             "asm" => Ok(generated.compile(true)?.text),
@@ -123,17 +124,34 @@ struct Generated {
     isa: Isa,
 }
 
-/// Machine code for a function; for launches in which these parameters are broadcast, if there are any.
+/// What is known about the launches that code is for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Launches {
+    /// The numbers of inputs that are broadcast along the inner dim.
+    broadcast: Vec<usize>,
+    /// Whether the outputs are too large for the caches, so that they are best written past them.
+    streaming: bool,
+}
+
+/// Whether there is better code for outputs that are too large for the caches.
+fn may_stream(func: &Legal, options: &CompileOptions) -> bool {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    return level(options).is_some() && native::is_cheap(func.func());
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    return false;
+}
+
+/// Machine code for a function, for launches of which this is known.
 fn compile(
     legal: &Legal,
     options: &CompileOptions,
-    broadcast: &[usize],
+    launches: &Launches,
 ) -> Result<Code, BackendError> {
     #[cfg(all(target_arch = "x86_64", unix))]
-    if let Some(code) = native_code(legal, options, broadcast)? {
+    if let Some(code) = native_code(legal, options, launches)? {
         return Code::load(code.bytes(), Pool::default());
     }
-    generate(legal, options, broadcast)?.compile(false)?.code()
+    generate(legal, options, launches)?.compile(false)?.code()
 }
 
 /// Machine code of our own, if the device asked for is a level of that and it has what the function needs.
@@ -141,20 +159,25 @@ fn compile(
 fn native_code(
     legal: &Legal,
     options: &CompileOptions,
-    broadcast: &[usize],
+    launches: &Launches,
 ) -> Result<Option<native::Code>, BackendError> {
-    let level = match options.device.as_deref() {
-        None => native::Level::best(),
-        Some(name) => native::Level::named(name),
-    };
-    let Some(level) = level else {
+    let Some(level) = level(options) else {
         return Ok(None);
     };
-    match native::compile(legal.func(), level, options.interleave, broadcast) {
+    match native::compile(legal.func(), level, options.interleave, launches) {
         Ok(code) => Ok(Some(code)),
         // Cranelift's vectors are narrower, but they have it all.
         Err(BackendError::Unsupported(_)) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// The level of our own that the device asked for is.
+#[cfg(all(target_arch = "x86_64", unix))]
+fn level(options: &CompileOptions) -> Option<native::Level> {
+    match options.device.as_deref() {
+        None => native::Level::best(),
+        Some(name) => native::Level::named(name),
     }
 }
 
@@ -175,18 +198,18 @@ fn native_names() -> Vec<(&'static str, usize)> {
 fn generate(
     legal: &Legal,
     options: &CompileOptions,
-    broadcast: &[usize],
+    launches: &Launches,
 ) -> Result<Generated, BackendError> {
     let device = options.device.as_deref();
     #[cfg(all(target_arch = "x86_64", unix))]
     let device = device.filter(|name| native::Level::named(name).is_none());
     let isa = Isa::new(device)?;
     let mut func = legal.func().clone();
-    spmd::run_with(&mut func, broadcast);
+    spmd::run_with(&mut func, &launches.broadcast);
     clif::masks::run(&mut func);
     cse::run(&mut func);
     dce::run(&mut func);
-    let varying = uniform::analyze_with(&func, broadcast);
+    let varying = uniform::analyze_with(&func, &launches.broadcast);
     let plan = Plan::new(&func, &varying, options.interleave);
     let positions = ufc_target::launch::positions(legal.func());
     let (function, pool) = clif::lower::lower(&func, &varying, &plan, &positions, &isa)?;

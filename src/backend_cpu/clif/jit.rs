@@ -115,13 +115,19 @@ unsafe fn gather_as<T: Copy>(
 ) {
     let to = to.cast::<T>();
     let mut from = from;
+    let is_packed = step == size_of::<T>() as isize;
     // SAFETY: the caller of `gather` vouches for `count` elements and room for `total`.
     unsafe {
         let mut last = from.cast::<T>().read_unaligned();
-        for i in 0..count {
-            last = from.cast::<T>().read_unaligned();
-            to.add(i).write_unaligned(last);
-            from = from.wrapping_offset(step);
+        if is_packed {
+            from.copy_to_nonoverlapping(to.cast(), count * size_of::<T>());
+            last = to.add(count - 1).read_unaligned();
+        } else {
+            for i in 0..count {
+                last = from.cast::<T>().read_unaligned();
+                to.add(i).write_unaligned(last);
+                from = from.wrapping_offset(step);
+            }
         }
         for i in count..total {
             to.add(i).write_unaligned(last);
@@ -155,6 +161,11 @@ pub(crate) unsafe extern "C" fn scatter(
 unsafe fn scatter_as<T: Copy>(to: *mut u8, from: *const u8, step: isize, count: usize) {
     let from = from.cast::<T>();
     let mut to = to;
+    if step == size_of::<T>() as isize {
+        // SAFETY: as below; the buffer is on the stack, where no operand of the call is.
+        unsafe { to.copy_from_nonoverlapping(from.cast(), count * size_of::<T>()) };
+        return;
+    }
     for i in 0..count {
         // SAFETY: the caller of `scatter` vouches for `count` elements on both sides.
         unsafe { to.cast::<T>().write_unaligned(from.add(i).read_unaligned()) };

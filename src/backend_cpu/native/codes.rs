@@ -275,6 +275,15 @@ operations! {
         I8 VEX_Vmovdqu_ymmm256_ymm EVEX_Vmovdqu8_zmmm512_k1z_zmm;
         I16 VEX_Vmovdqu_ymmm256_ymm EVEX_Vmovdqu16_zmmm512_k1z_zmm;
     }
+    /// Writes to memory past the caches; the address must be aligned to the vector.
+    StorePast {
+        F32 VEX_Vmovntps_m256_ymm EVEX_Vmovntps_m512_zmm;
+        F64 VEX_Vmovntpd_m256_ymm EVEX_Vmovntpd_m512_zmm;
+        I8 VEX_Vmovntdq_m256_ymm EVEX_Vmovntdq_m512_zmm;
+        I16 VEX_Vmovntdq_m256_ymm EVEX_Vmovntdq_m512_zmm;
+        I32 VEX_Vmovntdq_m256_ymm EVEX_Vmovntdq_m512_zmm;
+        I64 VEX_Vmovntdq_m256_ymm EVEX_Vmovntdq_m512_zmm;
+    }
     /// One element from memory in every lane.
     Broadcast {
         F32 VEX_Vbroadcastss_ymm_m32 EVEX_Vbroadcastss_zmm_k1z_xmmm32;

@@ -14,7 +14,9 @@ mod plan;
 mod regalloc;
 
 pub(crate) use level::Level;
+pub(crate) use plan::is_cheap;
 
+use crate::Launches;
 use ufc_ir::Func;
 use ufc_ir::passes::{carry, cse, dce, spmd, uniform};
 use ufc_target::BackendError;
@@ -36,7 +38,7 @@ impl Code {
     }
 }
 
-/// Compiles a legal function; for launches in which the parameters of these numbers are broadcast, if there are any.
+/// Compiles a legal function for launches of which this is known.
 ///
 /// # Errors
 /// [`BackendError::Unsupported`] if the level has no code for something; else a bug of ours.
@@ -44,10 +46,11 @@ pub(crate) fn compile(
     func: &Func,
     level: Level,
     interleave: Option<usize>,
-    broadcast: &[usize],
+    launches: &Launches,
 ) -> Result<Code, BackendError> {
     let positions = ufc_target::launch::positions(func);
     let mut func = func.clone();
+    let broadcast = &launches.broadcast;
     spmd::run_with(&mut func, broadcast);
     if level == Level::Avx2 {
         crate::clif::masks::run(&mut func);
@@ -59,7 +62,14 @@ pub(crate) fn compile(
     let varying = uniform::analyze_with(&func, broadcast);
     let select = |natural| {
         let plan = plan::Plan::new(&func, &varying, level, interleave, natural);
-        isel::select(&func, &varying, &plan, &positions, level)
+        isel::select(
+            &func,
+            &varying,
+            &plan,
+            &positions,
+            level,
+            launches.streaming,
+        )
     };
     // There are no instructions for everything on 8 and 16 bits, but for all the rest.
     let mut mach = match plan::small_values(&func).then(|| select(true)) {

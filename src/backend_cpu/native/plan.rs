@@ -15,6 +15,10 @@ pub(super) struct Plan {
     masks: SecondaryMap<Value, usize>,
     /// Whether lanes are as wide as values also where these have 8 or 16 bits.
     natural: bool,
+    /// Whether it is mostly memory that a turn takes time for.
+    pub(super) cheap: bool,
+    /// Vector registers that the values of a turn leave free.
+    pub(super) spare: usize,
 }
 
 impl Plan {
@@ -38,12 +42,20 @@ impl Plan {
             None => chosen(func, pressure(func, varying), level),
         };
         let lanes = interleave * vector / widest;
+        let live = pressure(func, varying)
+            * if has_loop(func) {
+                interleave
+            } else {
+                widest / narrowest
+            };
         Plan {
             lanes: lanes.max(column_lanes),
             column_lanes,
             vector,
             masks,
             natural,
+            cheap: is_cheap(func),
+            spare: level.registers().saturating_sub(live + 4),
         }
     }
 
@@ -111,14 +123,26 @@ fn widths(
     (narrowest, widest)
 }
 
-/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results.
-fn chosen(func: &Func, pressure: usize, level: Level) -> usize {
+/// Operations that take about as long as fetching the operands of a turn from memory.
+const CHEAP: usize = 40;
+
+/// Whether there is no more to do in a turn than while waiting for its operands.
+pub(crate) fn is_cheap(func: &Func) -> bool {
+    !has_loop(func) && func.size() <= CHEAP
+}
+
+fn has_loop(func: &Func) -> bool {
     let mut has_loop = false;
     func.for_each_inst(|_, inst| {
         has_loop |= matches!(func.insts[inst].kind, InstKind::Loop { .. });
     });
+    has_loop
+}
+
+/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results.
+fn chosen(func: &Func, pressure: usize, level: Level) -> usize {
     let registers = level.registers();
-    match (has_loop, pressure) {
+    match (has_loop(func), pressure) {
         (true, p) if 4 * p <= registers + registers / 4 => 4,
         (false, p) if 3 * p <= registers => 4,
         (_, p) if p < registers => 2,

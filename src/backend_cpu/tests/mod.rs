@@ -8,9 +8,10 @@ mod ops;
 mod random;
 mod shapes;
 mod small;
+mod turns;
 
 use crate::clif::jit::Code;
-use crate::{CpuBackend, compile};
+use crate::{CpuBackend, Launches, compile};
 use memory::{Guarded, Place};
 use std::ffi::c_void;
 use ufc_ir::testing::{Rng, random_const};
@@ -91,10 +92,16 @@ impl Call {
         }
     }
 
-    #[expect(unsafe_code, reason = "the code under test takes raw addresses")]
     fn run(&mut self, code: &Code, n: usize) {
+        self.run_with(code, n, |_| {});
+    }
+
+    /// Runs with addresses of operands changed, to others that have as much room.
+    #[expect(unsafe_code, reason = "the code under test takes raw addresses")]
+    fn run_with(&mut self, code: &Code, n: usize, change: impl FnOnce(&mut [*mut u8])) {
         let operands = self.inputs.iter().chain(&self.outputs);
-        let args: Vec<*mut u8> = operands.map(Guarded::pointer).collect();
+        let mut args: Vec<*mut u8> = operands.map(Guarded::pointer).collect();
+        change(&mut args);
         let dims = [n as isize];
         let data = self.indices.as_mut_ptr().cast::<c_void>();
         // SAFETY: every operand has memory for `n` elements at its step.
@@ -196,7 +203,11 @@ fn options(device: Option<&str>, interleave: Option<usize>) -> CompileOptions {
 }
 
 fn code(legal: &Legal, options: &CompileOptions, broadcast: &[usize]) -> Code {
-    match compile(legal, options, broadcast) {
+    let launches = Launches {
+        broadcast: broadcast.to_vec(),
+        streaming: false,
+    };
+    match compile(legal, options, &launches) {
         Ok(code) => code,
         Err(error) => panic!("{}: {error}", legal.func().name),
     }

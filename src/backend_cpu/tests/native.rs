@@ -2,6 +2,7 @@
 
 use super::ops::{Constant, cases, single};
 use super::{legal, random_layouts};
+use crate::Launches;
 use crate::clif::jit::Code;
 use crate::clif::pool::Pool;
 use crate::native::{Level, compile};
@@ -15,7 +16,7 @@ fn every_operation_has_code_of_our_own() {
     for (op, dtype, to) in cases() {
         let func = single(op, dtype, to, Constant::None);
         for level in Level::ALL {
-            if let Err(error) = compile(&func, level, None, &[]) {
+            if let Err(error) = compile(&func, level, None, &Launches::default()) {
                 panic!("{} at {level}: {error}", func.name);
             }
         }
@@ -36,7 +37,7 @@ fn saxpy() -> Func {
 #[test]
 fn the_text_shows_vectors_of_the_levels_width() {
     for (level, name) in [(Level::Avx2, "ymm"), (Level::Avx512, "zmm")] {
-        let code = compile(&saxpy(), level, Some(1), &[]).expect("compiles");
+        let code = compile(&saxpy(), level, Some(1), &Launches::default()).expect("compiles");
         let text = code.text();
         let product = text.lines().filter(|line| line.contains("vmulps"));
         let product: Vec<&str> = product.collect();
@@ -69,7 +70,8 @@ fn many_live_values_are_spilled_and_right() {
     let legal = legal(func);
     let mut rng = Rng::new(5);
     for level in Level::ALL.into_iter().filter(|level| level.is_present()) {
-        let compiled = compile(legal.func(), level, Some(4), &[]).expect("compiles");
+        let compiled =
+            compile(legal.func(), level, Some(4), &Launches::default()).expect("compiles");
         let code = Code::load(compiled.bytes(), Pool::default()).expect("loads");
         for n in [1, 31, 64, 100] {
             let layouts = random_layouts(&mut rng, legal.func());

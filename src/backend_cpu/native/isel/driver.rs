@@ -1,21 +1,29 @@
 //! The loop over elements around the vector body.
 //!
 //! Elements are done in runs. Where every operand lies side by side or is broadcast, one run takes all whole turns,
-//! straight from and to memory. Else a run takes up to [`Cx::chunk`] elements whose operands are first copied into
-//! buffers on the stack, and whose outputs are copied out of such buffers afterwards. The last elements, too few for
-//! a turn, are a run of their own: the buffers are filled up with copies of the last element, the same body runs, and
-//! only what belongs to the operands is copied out. So every element is computed by the same code, and nothing
-//! outside the operands is touched.
+//! straight from and to memory, and the last elements, too few for a turn, are done in a whole turn that ends with them:
+//! some elements are computed twice, to the same bits. In the same way a first turn makes the turns after it start where
+//! the output is aligned. That cannot be where an output has taken an input's place, as what was read there is gone.
+//!
+//! Else a run takes up to [`Cx::chunk`] elements whose operands are first copied into buffers on the stack, and whose
+//! outputs are copied out of such buffers afterwards. Elements too few for a turn are a run of their own: the buffers are
+//! filled up with copies of the last element, the same body runs, and only what belongs to the operands is copied out.
+//!
+//! So every element is computed by the same code, and nothing outside the operands is touched.
 
-use super::Cx;
 use super::control::Step;
+use super::{Ahead, Cx};
 use crate::clif::jit;
 use crate::native::mach::{Block, Class, Cond, MachInst, Reg};
+use iced_x86::Code;
 use ufc_ir::DType;
 use ufc_ir::func::{InstKind, Terminator, Value};
 
 /// Bytes of stack that all buffers may take together, beyond those of one turn.
 const BUFFER_BYTES: usize = 8192;
+
+/// Turns from which on a first one is worth its time, so that outputs are written in whole cache lines.
+const ALIGNED_TURNS: usize = 32;
 
 /// An input or output in generated code. Bools are 0 or 1.
 struct Operand {
@@ -28,8 +36,21 @@ struct Operand {
     packed: Reg,
     /// Whether every element is the same one: an input with step 0.
     broadcast: Option<Reg>,
-    /// How far the body's address moves each turn.
+    /// How far the body's address moves each turn, if not by its elements.
+    advance: Option<Reg>,
+}
+
+/// Elements that are done together.
+struct Run {
+    /// How many come before them.
+    done: Reg,
+    /// How many do not.
+    left: Reg,
+    count: Reg,
+    /// How far the next run starts after this one.
     advance: Reg,
+    /// Whether they are whole turns.
+    is_whole: Reg,
 }
 
 /// A position that the kernel asks for.
@@ -49,12 +70,16 @@ impl Cx<'_> {
         self.compare_imm(n, 1);
         self.push(MachInst::Branch(Cond::Less, empty, start));
         self.switch_to(start);
-        let operands = self.operands(args, steps);
+        let mut operands = self.operands(args, steps);
+        let head = self.head(n, &mut operands);
         let positions = self.positions(positions, data);
-        self.runs(n, &operands, &positions, finish);
+        self.runs(n, head, &operands, &positions, finish);
         self.switch_to(empty);
         self.jump(finish, Vec::new());
         self.switch_to(finish);
+        if self.streaming {
+            self.emit(Code::Sfence, &[]);
+        }
         self.push(MachInst::Return);
     }
 
@@ -87,7 +112,6 @@ impl Cx<'_> {
         let size = dtype.size();
         let buffer = self.mach.buffer(self.chunk() * size);
         let packed = self.is_equal(step, size as i64);
-        let turn = self.integer((self.plan.lanes * size) as i64);
         let mut operand = Operand {
             dtype,
             is_input,
@@ -96,13 +120,14 @@ impl Cx<'_> {
             buffer,
             packed,
             broadcast: None,
-            advance: turn,
+            advance: None,
         };
         if is_input {
             let broadcast = self.is_equal(step, 0);
             let zero = self.integer(0);
             operand.broadcast = Some(broadcast);
-            operand.advance = self.pick(broadcast, zero, turn);
+            let turn = self.integer((self.plan.lanes * size) as i64);
+            operand.advance = Some(self.pick(broadcast, zero, turn));
             self.when(broadcast, |cx| {
                 let one = cx.integer(1);
                 let lanes = cx.integer(cx.plan.lanes as i64);
@@ -143,8 +168,70 @@ impl Cx<'_> {
             .collect()
     }
 
+    /// How many elements come before the first one at which the first output is aligned, if turns are to start there.
+    /// Outputs that are not aligned there either are not taken to lie side by side if they are written past the caches,
+    /// as that asks for it.
+    fn head(&mut self, n: Reg, operands: &mut [Operand]) -> Option<Reg> {
+        if !self.plan.cheap {
+            return None;
+        }
+        let vector = self.level.vector() as i64;
+        let first = operands.iter().find(|operand| !operand.is_input)?;
+        let size = first.dtype.size() as i64;
+        let zero = self.integer(0);
+        let misaligned = self.sub(zero, first.base);
+        let bytes = self.and_imm(misaligned, vector - 1);
+        let elements = self.shift_right(bytes, size.trailing_zeros());
+        let part = self.and_imm(bytes, size - 1);
+        let aligned = self.is_equal(part, 0);
+        let wanted = self.and(aligned, first.packed);
+        let elements = self.pick(wanted, elements, zero);
+        let least = if self.streaming {
+            1
+        } else {
+            ALIGNED_TURNS * self.plan.lanes
+        };
+        let rest = self.sub(n, elements);
+        self.compare_imm(rest, least as i64);
+        let head = self.by_flags(Cond::GreaterEqual, elements, zero);
+        if self.streaming {
+            for operand in operands.iter_mut().filter(|operand| !operand.is_input) {
+                let distance = self.mul_imm(head, operand.dtype.size() as i64);
+                let start = self.add(operand.base, distance);
+                let low = self.and_imm(start, vector - 1);
+                let aligned = self.is_equal(low, 0);
+                operand.packed = self.and(operand.packed, aligned);
+            }
+        }
+        Some(head)
+    }
+
+    /// Whether elements may be computed twice: if they fill a turn, and no output is where an input is.
+    fn may_repeat(&mut self, n: Reg, all_direct: Reg, operands: &[Operand]) -> Reg {
+        let zero = self.integer(0);
+        if self.streaming {
+            return zero;
+        }
+        self.compare_imm(n, self.plan.lanes as i64);
+        let mut may = self.by_flags(Cond::GreaterEqual, all_direct, zero);
+        for output in operands.iter().filter(|operand| !operand.is_input) {
+            for input in operands.iter().filter(|operand| operand.is_input) {
+                self.compare_general(output.base, input.base);
+                may = self.by_flags(Cond::NotEqual, may, zero);
+            }
+        }
+        may
+    }
+
     /// Emits the loop over runs, then a jump to `finish`.
-    fn runs(&mut self, n: Reg, operands: &[Operand], positions: &[Position], finish: Block) {
+    fn runs(
+        &mut self,
+        n: Reg,
+        first: Option<Reg>,
+        operands: &[Operand],
+        positions: &[Position],
+        finish: Block,
+    ) {
         let mut all_direct = self.integer(1);
         for operand in operands {
             let direct = match operand.broadcast {
@@ -153,18 +240,21 @@ impl Cx<'_> {
             };
             all_direct = self.and(all_direct, direct);
         }
+        let may_repeat = self.may_repeat(n, all_direct, operands);
         let (head, latch, exit) = (self.mach.block(), self.mach.block(), self.mach.block());
         let zero = self.integer(0);
-        self.jump(head, vec![zero]);
+        let mut enter = vec![zero];
+        enter.extend(first.map(|first| match self.streaming {
+            true => first,
+            false => self.pick(may_repeat, first, zero),
+        }));
+        let params: Vec<Reg> = enter.iter().map(|_| self.general()).collect();
+        self.jump(head, enter);
         self.switch_to(head);
-        let done = self.general();
-        self.mach.blocks[head.0].params.push(done);
+        self.mach.blocks[head.0].params.extend_from_slice(&params);
 
-        let left = self.sub(n, done);
-        let (one, zero) = (self.integer(1), self.integer(0));
-        self.compare_imm(left, self.plan.lanes as i64);
-        let is_whole = self.by_flags(Cond::GreaterEqual, one, zero);
-        let count = self.run_length(left, is_whole, all_direct);
+        let run = self.run(n, &params, may_repeat, all_direct);
+        let (done, left, count, is_whole) = (run.done, run.left, run.count, run.is_whole);
         let places: Vec<Reg> = operands
             .iter()
             .map(|operand| {
@@ -183,13 +273,48 @@ impl Cx<'_> {
             let buffered = self.is_equal(direct, 0);
             self.when(buffered, |cx| cx.scatter(operand, *place, count));
         }
-        let done = self.add(done, count);
+        let done = self.add(done, run.advance);
         self.compare_general(done, n);
         self.push(MachInst::Branch(Cond::Less, latch, exit));
         self.switch_to(latch);
-        self.jump(head, vec![done]);
+        let mut again = vec![done];
+        again.extend(params[1..].iter().map(|_| self.integer(0)));
+        self.jump(head, again);
         self.switch_to(exit);
         self.jump(finish, Vec::new());
+    }
+
+    /// The next run, given how many elements are done and, before the first, how many it is to move on by.
+    fn run(&mut self, n: Reg, params: &[Reg], may_repeat: Reg, all_direct: Reg) -> Run {
+        let lanes = self.plan.lanes as i64;
+        let last = self.add_imm(n, -lanes);
+        let bounded = self.least(params[0], last);
+        let done = self.pick(may_repeat, bounded, params[0]);
+        let left = self.sub(n, done);
+        let (one, zero) = (self.integer(1), self.integer(0));
+        self.compare_imm(left, lanes);
+        let mut is_whole = self.by_flags(Cond::GreaterEqual, one, zero);
+        if let (Some(first), true) = (params.get(1), self.streaming) {
+            is_whole = self.pick(*first, zero, is_whole);
+        }
+        let mut count = self.run_length(left, is_whole, all_direct);
+        let mut advance = count;
+        if let Some(first) = params.get(1).copied() {
+            let all = if self.streaming {
+                first
+            } else {
+                self.integer(lanes)
+            };
+            count = self.pick(first, all, count);
+            advance = self.pick(first, first, count);
+        }
+        Run {
+            done,
+            left,
+            count,
+            advance,
+            is_whole,
+        }
     }
 
     /// How many elements the next run takes: whole turns, or the last elements if there are fewer.
@@ -239,6 +364,11 @@ impl Cx<'_> {
         self.uniform_inputs(operands);
         let (head, latch, after) = (self.mach.block(), self.mach.block(), self.mach.block());
         let params: Vec<Reg> = enter.iter().map(|_| self.general()).collect();
+        self.ahead = Some(Ahead {
+            block: self.block,
+            regs: Vec::new(),
+            left: self.plan.spare,
+        });
         self.jump(head, enter);
         self.switch_to(head);
         self.mach.blocks[head.0].params.extend_from_slice(&params);
@@ -248,7 +378,10 @@ impl Cx<'_> {
 
         let mut again = Vec::new();
         for (operand, address) in operands.iter().zip(addresses) {
-            again.push(self.add(*address, operand.advance));
+            again.push(match operand.advance {
+                Some(advance) => self.add(*address, advance),
+                None => self.add_imm(*address, lanes * operand.dtype.size() as i64),
+            });
         }
         for (position, first) in positions.iter().zip(firsts) {
             let moved = self.mul_imm(position.step, lanes);
@@ -260,6 +393,7 @@ impl Cx<'_> {
         self.push(MachInst::Branch(Cond::GreaterEqual, latch, after));
         self.switch_to(latch);
         self.jump(head, again);
+        self.ahead = None;
         self.switch_to(after);
     }
 

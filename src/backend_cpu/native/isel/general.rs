@@ -76,6 +76,11 @@ impl Cx<'_> {
         self.tied2(Code::And_rm64_imm32, a, Arg::Imm(b))
     }
 
+    /// A value shifted right by a number of bits.
+    pub(super) fn shift_right(&mut self, a: Reg, bits: u32) -> Reg {
+        self.tied2(Code::Shr_rm64_imm8, a, Arg::Imm(i64::from(bits)))
+    }
+
     pub(super) fn or(&mut self, a: Reg, b: Reg) -> Reg {
         self.tied2(Code::Or_r64_rm64, a, Arg::Use(b))
     }

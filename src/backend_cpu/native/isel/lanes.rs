@@ -1,6 +1,6 @@
 //! Vectors: constants, operands from memory, and moving lanes between vectors.
 
-use super::{Cx, Few, Lanes, Src};
+use super::{Cx, Few, Lanes, Src, op_inst};
 use crate::native::codes::{self, Lane, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Base, Mem, Reg};
@@ -70,12 +70,35 @@ impl Cx<'_> {
 
     /// A whole vector from its bytes.
     pub(super) fn constant_vector(&mut self, lane: Lane, bytes: &[u8]) -> Reg {
+        let at = self.mach.constant(bytes);
+        self.load_constant((at, 0), VecOp::Move, lane)
+    }
+
+    /// Loads a vector of constants: ahead of the loop over turns while there are registers left for that.
+    fn load_constant(&mut self, key: (i32, usize), op: VecOp, lane: Lane) -> Reg {
+        let known = |ahead: &super::Ahead| ahead.regs.iter().find(|(k, _)| *k == key).map(|k| k.1);
+        if let Some(reg) = self.ahead.as_ref().and_then(known) {
+            return reg;
+        }
         let mem = Mem {
             base: Base::Constants,
-            offset: self.mach.constant(bytes),
+            offset: key.0,
             broadcast: false,
         };
-        self.reg(Src::Mem(mem), lane)
+        let to = self.vector();
+        let code = self.code(op, lane);
+        let args = [Arg::Def(to), Arg::Mem(mem)];
+        match &mut self.ahead {
+            Some(ahead) if ahead.left > 0 => {
+                ahead.left -= 1;
+                ahead.regs.push((key, to));
+                let insts = &mut self.mach.blocks[ahead.block.0].insts;
+                let last = insts.len() - 1;
+                insts.insert(last, op_inst(code, &args));
+            }
+            _ => self.emit(code, &args),
+        }
+        to
     }
 
     /// A vector in a register.
@@ -87,25 +110,16 @@ impl Cx<'_> {
                 return self.reg(zero, lane);
             }
             Src::Splat { at, width, .. } => {
-                let mem = Mem {
-                    base: Base::Constants,
-                    offset: at,
-                    broadcast: false,
+                let lane = if width == lane.width() {
+                    lane
+                } else {
+                    Lane::int(width)
                 };
-                match self.level {
-                    Level::Avx2 => (VecOp::Move, mem),
-                    Level::Avx512 => {
-                        let lane = if width == lane.width() {
-                            lane
-                        } else {
-                            Lane::int(width)
-                        };
-                        let to = self.vector();
-                        let code = self.code(VecOp::Broadcast, lane);
-                        self.emit(code, &[Arg::Def(to), Arg::Mem(mem)]);
-                        return to;
-                    }
-                }
+                let op = match self.level {
+                    Level::Avx2 => VecOp::Move,
+                    Level::Avx512 => VecOp::Broadcast,
+                };
+                return self.load_constant((at, width), op, lane);
             }
             Src::Mem(mem) => (VecOp::Move, mem),
         };

@@ -171,7 +171,12 @@ impl Cx<'_> {
     }
 
     fn store_at(&mut self, reg: Reg, lane: Lane, to: Reg, offset: usize) {
-        let code = self.code(VecOp::Store, lane);
+        let op = if self.streaming {
+            VecOp::StorePast
+        } else {
+            VecOp::Store
+        };
+        let code = self.code(op, lane);
         self.emit(code, &[Arg::Mem(at(to, offset)), Arg::Use(reg)]);
     }
 

@@ -33,7 +33,8 @@ use ufc_target::BackendError;
 /// A list as short as the vectors of a column.
 type Few<T> = SmallVec<[T; 2]>;
 
-/// Selects instructions for a function with the type [`ufc_target::InnerLoop`].
+/// Selects instructions for a function with the type [`ufc_target::InnerLoop`]; past the caches goes what it writes if
+/// `streaming`.
 ///
 /// # Errors
 /// What the level has no code for.
@@ -43,6 +44,7 @@ pub(super) fn select(
     plan: &Plan,
     positions: &[Option<u8>],
     level: Level,
+    streaming: bool,
 ) -> Result<Mach, BackendError> {
     let mut mach = Mach::default();
     let entry = mach.block();
@@ -58,6 +60,8 @@ pub(super) fn select(
         stays_in_memory: used_in_loops(func),
         column: 0,
         is_uniform: false,
+        streaming,
+        ahead: None,
         refused: None,
     };
     cx.switch_to(entry);
@@ -138,6 +142,16 @@ enum Held {
     Parts(Vec<(Lanes, Lanes)>),
 }
 
+/// Vectors of constants that are loaded before the loop over turns, as registers are left.
+struct Ahead {
+    /// The block that jumps into the loop.
+    block: Block,
+    /// By place among the constants and width of what is read there, 0 for a whole vector.
+    regs: Vec<((i32, usize), Reg)>,
+    /// How many more there may be.
+    left: usize,
+}
+
 /// The state of selection.
 struct Cx<'a> {
     mach: Mach,
@@ -155,8 +169,22 @@ struct Cx<'a> {
     column: usize,
     /// Whether the value being computed is the same in every lane, so that one vector is enough.
     is_uniform: bool,
+    /// Whether outputs are written past the caches.
+    streaming: bool,
+    /// What is loaded ahead of the loop over turns, once there is one.
+    ahead: Option<Ahead>,
     /// The first thing that could not be done.
     refused: Option<String>,
+}
+
+/// A machine instruction for every lane.
+fn op_inst(code: Code, args: &[Arg]) -> MachInst {
+    MachInst::Op {
+        code,
+        args: SmallVec::from_slice(args),
+        mask: None,
+        zeroing: false,
+    }
 }
 
 impl Cx<'_> {
@@ -175,12 +203,7 @@ impl Cx<'_> {
     }
 
     fn emit(&mut self, code: Code, args: &[Arg]) {
-        self.push(MachInst::Op {
-            code,
-            args: SmallVec::from_slice(args),
-            mask: None,
-            zeroing: false,
-        });
+        self.push(op_inst(code, args));
     }
 
     /// An instruction whose result is zero in lanes that the mask leaves out.
