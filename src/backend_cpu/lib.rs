@@ -6,6 +6,7 @@
 //! the loop dims. Positions in an operand, its alignment and the number of threads never change a bit of a result.
 
 mod call;
+mod choice;
 mod clif;
 mod lane;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -30,7 +31,8 @@ use vplan::Plan;
 
 /// Compiles for the processor that the process runs on.
 ///
-/// The first device is all that the processor has, and the default. Lesser levels of the same machine follow, or may be
+/// The first device is all that the processor has, or what the environment variable `UFC_CPU_LEVEL` names (or `clif`, for
+/// the best level of Cranelift's), and the default. Lesser levels of the same machine follow, or may be
 /// named in [`CompileOptions::device`] although [`Backend::devices`] does not list them, such as `sse4.1`: for
 /// measurements and tests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +68,7 @@ impl Backend for CpuBackend {
             notes,
             ..Device::default()
         });
-        Ok(devices)
+        choice::order(devices, name).map_err(reason)
     }
 
     fn legality(&self, _device: Option<&str>) -> &dyn Legality {
@@ -97,7 +99,11 @@ impl Backend for CpuBackend {
     ) -> Result<String, BackendError> {
         #[cfg(all(target_arch = "x86_64", unix))]
         if stage == "asm"
-            && let Some(code) = native_code(func, options, &Launches::default())?
+            && let Some(level) = match choice::level(options) {
+                None => native::Level::best(),
+                Some(name) => native::Level::of_name(name),
+            }
+            && let Some(code) = code_for(level, func, options, &Launches::default())?
         {
             return Ok(code.text());
         }
@@ -161,9 +167,20 @@ fn native_code(
     options: &CompileOptions,
     launches: &Launches,
 ) -> Result<Option<native::Code>, BackendError> {
-    let Some(level) = level(options) else {
-        return Ok(None);
-    };
+    match level(options) {
+        Some(level) => code_for(level, legal, options, launches),
+        None => Ok(None),
+    }
+}
+
+/// Machine code of our own for a level, which this processor need not have, if it has what the function needs.
+#[cfg(all(target_arch = "x86_64", unix))]
+fn code_for(
+    level: native::Level,
+    legal: &Legal,
+    options: &CompileOptions,
+    launches: &Launches,
+) -> Result<Option<native::Code>, BackendError> {
     match native::compile(legal.func(), level, options.interleave, launches) {
         Ok(code) => Ok(Some(code)),
         // Cranelift's vectors are narrower, but they have it all.
@@ -175,7 +192,7 @@ fn native_code(
 /// The level of our own that the device asked for is.
 #[cfg(all(target_arch = "x86_64", unix))]
 fn level(options: &CompileOptions) -> Option<native::Level> {
-    match options.device.as_deref() {
+    match choice::level(options) {
         None => native::Level::best(),
         Some(name) => native::Level::named(name),
     }
@@ -200,7 +217,7 @@ fn generate(
     options: &CompileOptions,
     launches: &Launches,
 ) -> Result<Generated, BackendError> {
-    let device = options.device.as_deref();
+    let device = choice::level(options).filter(|name| *name != choice::CLIF);
     #[cfg(all(target_arch = "x86_64", unix))]
     let device = device.filter(|name| native::Level::named(name).is_none());
     let isa = Isa::new(device)?;

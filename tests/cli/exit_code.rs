@@ -52,6 +52,11 @@ fn the_environment_chooses_too() {
     run("UFC_TARGET", "interp").ok();
     run("UFC_NUM_THREADS", "2").ok();
     run("UFC_NUM_THREADS", "many").fails(2);
+    run("UFC_CPU_LEVEL", "clif").ok();
+    let mut unknown = command(folder.path());
+    unknown.args(["eval", "1", "--target", "cpu"]);
+    let error = outcome(unknown.env("UFC_CPU_LEVEL", "z80")).fails(3);
+    assert!(error.contains("UFC_CPU_LEVEL"), "{error}");
 }
 
 #[cfg(unix)]

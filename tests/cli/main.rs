@@ -53,6 +53,7 @@ pub(crate) fn command(folder: &Path) -> Command {
     for name in [
         "UFC_TARGET",
         "UFC_NUM_THREADS",
+        "UFC_CPU_LEVEL",
         "NO_COLOR",
         "CLICOLOR_FORCE",
     ] {

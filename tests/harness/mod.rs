@@ -90,6 +90,11 @@ const KINDS: &[Kind] = &[
         test: target::clif,
     },
     Kind {
+        folder: "asm",
+        extensions: &["ufir"],
+        test: target::asm,
+    },
+    Kind {
         folder: "run",
         extensions: &["ufk", "ufir"],
         test: run::run,

@@ -48,6 +48,76 @@ pub(crate) fn clif(case: &Case) -> Outcome {
     expect::file(&expect::beside(case, "clif"), &renumbered(&body))
 }
 
+/// Compiles for each level that there is a code generator of our own for, whether this processor has it or not, one
+/// vector at a time, and compares the loop over turns.
+pub(crate) fn asm(case: &Case) -> Outcome {
+    if !cfg!(all(target_arch = "x86_64", unix)) {
+        return Ok(());
+    }
+    let func = ir::parse(case)?;
+    let choice = dispatch::choose(&Target::CPU).map_err(|error| error.to_string())?;
+    let legal =
+        ufc::pipeline::legalize(func, choice.legality()).map_err(|error| error.to_string())?;
+    for level in ["avx2", "avx512"] {
+        let options = CompileOptions {
+            device: Some(level.to_string()),
+            interleave: Some(1),
+        };
+        let text = choice
+            .backend
+            .emit(&legal, &options, "asm")
+            .map_err(|error| error.to_string())?;
+        let turns = turns(&text).ok_or("no loop inside the loop over runs")?;
+        expect::file(&expect::beside(case, level), &turns)?;
+    }
+    Ok(())
+}
+
+/// The loop over turns, which is the largest loop inside the loop over runs, with labels for the targets of jumps.
+fn turns(text: &str) -> Option<String> {
+    let lines: Vec<(&str, &str)> = text.lines().filter_map(|l| l.split_once("  ")).collect();
+    let place = |target: &str| {
+        let target = target.trim_start_matches('0').trim_end_matches('h');
+        let known = |address: &str| address.trim_start_matches('0').eq_ignore_ascii_case(target);
+        lines.iter().position(|(address, _)| known(address))
+    };
+    let target = |inst: &str| {
+        let (jump, to) = inst.split_once(' ')?;
+        let to = to.trim_start_matches("short ").trim_start_matches("near ");
+        jump.starts_with('j').then(|| place(to)).flatten()
+    };
+    let loops = lines.iter().enumerate().filter_map(|(end, (_, inst))| {
+        let start = target(inst)?;
+        (start <= end).then(|| (end - start, start, end))
+    });
+    let mut loops: Vec<_> = loops.collect();
+    loops.sort_unstable();
+    let (_, start, end) = loops.iter().rev().nth(1).copied()?;
+    let inside = &lines[start..=end];
+    let mut labels: Vec<usize> = inside.iter().filter_map(|(_, inst)| target(inst)).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let label = |at: usize| match labels.iter().position(|l| *l == at) {
+        _ if at > end => "END".to_string(),
+        Some(number) => format!("L{number}"),
+        None => "START".to_string(),
+    };
+    let mut out = String::new();
+    for (i, (_, inst)) in inside.iter().enumerate() {
+        if labels.contains(&(start + i)) {
+            out.push_str(&format!("{}:\n", label(start + i)));
+        }
+        match target(inst) {
+            Some(to) => {
+                let jump = inst.split(' ').next().unwrap_or_default();
+                out.push_str(&format!("    {jump} {}\n", label(to)));
+            }
+            None => out.push_str(&format!("    {inst}\n")),
+        }
+    }
+    Some(out)
+}
+
 /// The block that jumps to itself: of a kernel without loops, what is done for each turn's elements.
 fn loop_body(text: &str) -> Option<String> {
     let blocks = text.split("\n\n");

@@ -5,7 +5,7 @@
 
 use super::frame::Frame;
 use super::level::Level;
-use super::mach::{Arg, Base, Block, Cond, Mach, MachInst, Mem};
+use super::mach::{Arg, Base, Block, Callee, Cond, Mach, MachInst, Mem};
 use super::regalloc::{Allocated, RAX};
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, Formatter, Instruction,
@@ -89,7 +89,14 @@ impl Emitted {
                 inst.set_near_branch64(inst.near_branch64() - ORIGIN);
             }
             text.push_str(&format!("{address:06x}  "));
-            formatter.format(&inst, &mut text);
+            // Where it lies differs from run to run.
+            let callee = |c: &Callee| {
+                inst.code() == Code::Mov_r64_imm64 && inst.immediate64() == c.address()
+            };
+            match Callee::ALL.into_iter().find(callee) {
+                Some(callee) => text.push_str(&format!("mov rax,{}", callee.name())),
+                None => formatter.format(&inst, &mut text),
+            }
             text.push('\n');
         }
         text
@@ -149,6 +156,9 @@ impl Cx<'_> {
         let allocated = self.allocated;
         for number in 0..allocated.code.blocks.len() {
             self.starts.push(self.code.len());
+            if self.is_skipped(number) {
+                continue;
+            }
             if number == 0 {
                 self.code.extend(self.frame.enter());
             }
@@ -191,10 +201,11 @@ impl Cx<'_> {
                 self.code.push(made);
             }
             MachInst::Start(_) => {}
-            MachInst::Call(address, _) => self.call(*address),
+            MachInst::Call(callee, _) => self.call(*callee),
             MachInst::Jump(to, _) => {
-                if to.0 != block + 1 {
-                    self.jump(Code::Jmp_rel32_64, *to);
+                let to = self.threaded(*to);
+                if !self.falls_into(block, to) {
+                    self.jump(Code::Jmp_rel32_64, to);
                 }
             }
             MachInst::Branch(cond, yes, no) => self.branch(*cond, *yes, *no, block),
@@ -212,18 +223,39 @@ impl Cx<'_> {
 
     fn branch(&mut self, cond: Cond, yes: Block, no: Block, block: usize) {
         let (yes, no) = (self.threaded(yes), self.threaded(no));
-        if yes.0 == block + 1 {
+        if self.falls_into(block, yes) {
             self.jump(cond.inverse().jump(), no);
             return;
         }
         self.jump(cond.jump(), yes);
-        if no.0 != block + 1 {
+        if !self.falls_into(block, no) {
             self.jump(Code::Jmp_rel32_64, no);
         }
     }
 
+    /// Whether nothing is emitted for a block, as it does nothing but jump.
+    fn is_skipped(&self, number: usize) -> bool {
+        number > 0 && self.threaded(Block(number)) != Block(number)
+    }
+
+    /// Whether what is emitted next after a block is this other one.
+    fn falls_into(&self, block: usize, to: Block) -> bool {
+        to.0 > block && (block + 1..to.0).all(|between| self.is_skipped(between))
+    }
+
+    /// Where a block leads in the end, through blocks that do nothing but jump.
+    fn threaded(&self, mut block: Block) -> Block {
+        loop {
+            let next = self.target(block);
+            if next == block {
+                return block;
+            }
+            block = next;
+        }
+    }
+
     /// Where a block leads that does nothing but jump.
-    fn threaded(&self, block: Block) -> Block {
+    fn target(&self, block: Block) -> Block {
         let allocated = self.allocated;
         let steps = allocated
             .output
@@ -243,12 +275,12 @@ impl Cx<'_> {
     }
 
     /// Vector registers are volatile; what is called may use the older encodings, which are slow on dirty upper halves.
-    fn call(&mut self, address: usize) {
+    fn call(&mut self, callee: Callee) {
         self.code.push(plain(Code::VEX_Vzeroupper));
         let mut load = plain(Code::Mov_r64_imm64);
         set_register(&mut load, 0, Register::RAX);
         load.set_op_kind(1, OpKind::Immediate64);
-        load.set_immediate64(address as u64);
+        load.set_immediate64(callee.address());
         self.code.push(load);
         let mut call = plain(Code::Call_rm64);
         set_register(&mut call, 0, self.general(RAX));

@@ -23,10 +23,14 @@ impl Level {
         }
     }
 
+    /// The level with this name, whether the processor has it or not.
+    pub(crate) fn of_name(name: &str) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// The level with this name, if the processor has it.
     pub(crate) fn named(name: &str) -> Option<Level> {
-        let level = Level::ALL.into_iter().find(|level| level.name() == name)?;
-        level.is_present().then_some(level)
+        Level::of_name(name).filter(|level| level.is_present())
     }
 
     /// The best level that the processor has.

@@ -1,5 +1,6 @@
 //! Machine code before registers are allocated: instructions over virtual registers, in blocks with parameters.
 
+use crate::clif::jit;
 use iced_x86::{Code, Register};
 use regalloc2::{RegClass, VReg};
 use smallvec::SmallVec;
@@ -109,6 +110,36 @@ impl Cond {
     }
 }
 
+/// A function of this process that code calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Callee {
+    /// [`jit::gather`].
+    Gather,
+    /// [`jit::scatter`].
+    Scatter,
+}
+
+impl Callee {
+    pub(super) const ALL: [Callee; 2] = [Callee::Gather, Callee::Scatter];
+
+    /// Its name in listings.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Callee::Gather => "gather",
+            Callee::Scatter => "scatter",
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn address(self) -> u64 {
+        let address = match self {
+            Callee::Gather => jit::gather as *const () as usize,
+            Callee::Scatter => jit::scatter as *const () as usize,
+        };
+        address as u64
+    }
+}
+
 /// An instruction of the machine, or one of the few things that become several of them.
 #[derive(Clone, Debug)]
 pub(super) enum MachInst {
@@ -124,7 +155,7 @@ pub(super) enum MachInst {
     /// The function's parameters.
     Start(Vec<Reg>),
     /// Calls a function of this process with the C calling convention and integer arguments.
-    Call(usize, Vec<Reg>),
+    Call(Callee, Vec<Reg>),
     /// Goes on at a block with these arguments for its parameters.
     Jump(Block, Vec<Reg>),
     /// Goes on at the first block if the condition holds, else at the second. Both have one predecessor.

@@ -13,8 +13,7 @@
 
 use super::control::Step;
 use super::{Ahead, Cx};
-use crate::clif::jit;
-use crate::native::mach::{Block, Class, Cond, MachInst, Reg};
+use crate::native::mach::{Block, Callee, Class, Cond, MachInst, Reg};
 use iced_x86::Code;
 use ufc_ir::DType;
 use ufc_ir::func::{InstKind, Terminator, Value};
@@ -36,8 +35,6 @@ struct Operand {
     packed: Reg,
     /// Whether every element is the same one: an input with step 0.
     broadcast: Option<Reg>,
-    /// How far the body's address moves each turn, if not by its elements.
-    advance: Option<Reg>,
 }
 
 /// Elements that are done together.
@@ -120,14 +117,10 @@ impl Cx<'_> {
             buffer,
             packed,
             broadcast: None,
-            advance: None,
         };
         if is_input {
             let broadcast = self.is_equal(step, 0);
-            let zero = self.integer(0);
             operand.broadcast = Some(broadcast);
-            let turn = self.integer((self.plan.lanes * size) as i64);
-            operand.advance = Some(self.pick(broadcast, zero, turn));
             self.when(broadcast, |cx| {
                 let one = cx.integer(1);
                 let lanes = cx.integer(cx.plan.lanes as i64);
@@ -142,8 +135,7 @@ impl Cx<'_> {
         let size = self.integer(operand.dtype.size() as i64);
         let buffer = self.frame_address(operand.buffer);
         let args = vec![buffer, from, operand.step, count, total, size];
-        let address = jit::gather as *const () as usize;
-        self.push(MachInst::Call(address, args));
+        self.push(MachInst::Call(Callee::Gather, args));
     }
 
     /// Copies `count` elements from an operand's buffer to where they belong.
@@ -151,8 +143,7 @@ impl Cx<'_> {
         let size = self.integer(operand.dtype.size() as i64);
         let buffer = self.frame_address(operand.buffer);
         let args = vec![to, buffer, operand.step, count, size];
-        let address = jit::scatter as *const () as usize;
-        self.push(MachInst::Call(address, args));
+        self.push(MachInst::Call(Callee::Scatter, args));
     }
 
     fn positions(&mut self, axes: &[Option<u8>], data: Reg) -> Vec<Position> {
@@ -362,6 +353,7 @@ impl Cx<'_> {
             enter.push(self.add(position.base, distance));
         }
         self.uniform_inputs(operands);
+        let advances = self.advances(operands);
         let (head, latch, after) = (self.mach.block(), self.mach.block(), self.mach.block());
         let params: Vec<Reg> = enter.iter().map(|_| self.general()).collect();
         self.ahead = Some(Ahead {
@@ -377,8 +369,8 @@ impl Cx<'_> {
         self.body(addresses);
 
         let mut again = Vec::new();
-        for (operand, address) in operands.iter().zip(addresses) {
-            again.push(match operand.advance {
+        for ((operand, address), advance) in operands.iter().zip(addresses).zip(advances) {
+            again.push(match advance {
                 Some(advance) => self.add(*address, advance),
                 None => self.add_imm(*address, lanes * operand.dtype.size() as i64),
             });
@@ -395,6 +387,20 @@ impl Cx<'_> {
         self.jump(head, again);
         self.ahead = None;
         self.switch_to(after);
+    }
+
+    /// How far the addresses move each turn, where that is not known to be by a turn's elements. Made right before the
+    /// loop, so that registers are free for them, of which calls leave few.
+    fn advances(&mut self, operands: &[Operand]) -> Vec<Option<Reg>> {
+        let lanes = self.plan.lanes;
+        let advance = |operand: &Operand| {
+            operand.broadcast.map(|broadcast| {
+                let turn = self.integer((lanes * operand.dtype.size()) as i64);
+                let zero = self.integer(0);
+                self.pick(broadcast, zero, turn)
+            })
+        };
+        operands.iter().map(advance).collect()
     }
 
     /// Loads the inputs that are known to be broadcast, from the buffers that are full of them.

@@ -349,7 +349,10 @@ impl Cx<'_> {
             _ => return None,
         };
         let (a, b) = (self.lanes(parts[0]), self.lanes(parts[1]));
-        let lanes = self.zip(&a, &b, |cx, a, b| cx.vec_op(saturating, lane, &[a, b]));
+        let lanes = self.zip(&a, &b, |cx, a, b| match op {
+            Op::Add => cx.commutative(saturating, lane, a, b),
+            _ => cx.vec_op(saturating, lane, &[a, b]),
+        });
         Some(lanes.into_iter().map(Src::Reg).collect())
     }
 

@@ -57,7 +57,7 @@ pub(super) fn select(
         level,
         held: SecondaryMap::new(Held::Nothing),
         uses: uses(func),
-        stays_in_memory: used_in_loops(func),
+        stays_in_memory: read_at_use(func),
         column: 0,
         is_uniform: false,
         streaming,
@@ -88,9 +88,10 @@ fn uses(func: &Func) -> SecondaryMap<Value, u32> {
     uses
 }
 
-/// The inputs that loops use: to keep them in registers would take those that loops need for what they carry. What is
-/// a result itself is not among them, as another output may be written to its place first.
-fn used_in_loops(func: &Func) -> SecondaryMap<Value, bool> {
+/// The inputs that are read from memory where they are used: those that loops use, as to keep them in registers would
+/// take those that loops need for what they carry, and those that are used once. What is a result itself is not among
+/// them, as another output may be written to its place first.
+fn read_at_use(func: &Func) -> SecondaryMap<Value, bool> {
     let mut used = SecondaryMap::new(false);
     func.for_each_inst(|region, inst| {
         if region != func.body {
@@ -99,6 +100,10 @@ fn used_in_loops(func: &Func) -> SecondaryMap<Value, bool> {
             }
         }
     });
+    let uses = uses(func);
+    for value in func.params() {
+        used[*value] |= uses[*value] == 1;
+    }
     for value in func.regions[func.body].end.uses() {
         used[value] = false;
     }

@@ -1,0 +1,89 @@
+//! The level of the processor that code is generated for where none is named: the best, or what `UFC_CPU_LEVEL` says.
+
+use std::sync::OnceLock;
+use ufc_target::{CompileOptions, Device};
+
+/// The environment variable.
+const VARIABLE: &str = "UFC_CPU_LEVEL";
+
+/// What it calls the best level with Cranelift's code, whatever that level is on this processor.
+pub(crate) const CLIF: &str = "clif";
+
+/// What the environment asks for, read once.
+fn wanted() -> Option<&'static str> {
+    static WANTED: OnceLock<Option<String>> = OnceLock::new();
+    let wanted = WANTED.get_or_init(|| {
+        let value = std::env::var_os(VARIABLE)?;
+        let value = value.to_string_lossy().trim().to_string();
+        (!value.is_empty()).then_some(value)
+    });
+    wanted.as_deref()
+}
+
+/// The level that a compilation is for, if it is not the best.
+pub(crate) fn level(options: &CompileOptions) -> Option<&str> {
+    match &options.device {
+        Some(name) => Some(name),
+        None => wanted(),
+    }
+}
+
+/// Puts the device first that the environment asks for; `clif` is the name that stands for [`CLIF`].
+///
+/// # Errors
+/// If there is none of that name.
+pub(crate) fn order(devices: Vec<Device>, clif: &str) -> Result<Vec<Device>, String> {
+    order_by(wanted(), devices, clif)
+}
+
+fn order_by(
+    wanted: Option<&str>,
+    mut devices: Vec<Device>,
+    clif: &str,
+) -> Result<Vec<Device>, String> {
+    let Some(wanted) = wanted else {
+        return Ok(devices);
+    };
+    let name = if wanted == CLIF { clif } else { wanted };
+    let Some(place) = devices.iter().position(|device| device.name == name) else {
+        let names: Vec<&str> = devices.iter().map(|device| device.name.as_str()).collect();
+        let names = names.join(", ");
+        return Err(format!(
+            "{VARIABLE} is `{wanted}`, but the levels of this processor are {names}, and {CLIF} for {clif}"
+        ));
+    };
+    devices[..=place].rotate_right(1);
+    Ok(devices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order_by;
+    use ufc_target::Device;
+
+    fn names(wanted: Option<&str>) -> Result<Vec<String>, String> {
+        let devices = ["avx512", "avx2", "avx512vl"].map(|name| Device {
+            name: name.to_string(),
+            ..Device::default()
+        });
+        let ordered = order_by(wanted, devices.to_vec(), "avx512vl")?;
+        Ok(ordered.into_iter().map(|device| device.name).collect())
+    }
+
+    #[test]
+    fn what_is_asked_for_comes_first() {
+        assert_eq!(names(None).unwrap(), ["avx512", "avx2", "avx512vl"]);
+        assert_eq!(names(Some("avx2")).unwrap(), ["avx2", "avx512", "avx512vl"]);
+        assert_eq!(names(Some("clif")).unwrap(), ["avx512vl", "avx512", "avx2"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let error = names(Some("avx1024")).unwrap_err();
+        assert!(error.contains("UFC_CPU_LEVEL is `avx1024`"), "{error}");
+        assert!(
+            error.contains("avx512, avx2, avx512vl, and clif"),
+            "{error}"
+        );
+    }
+}
