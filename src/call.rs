@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use smallvec::SmallVec;
-use ufc_target::LaunchControl;
+use ufc_ir::DType;
+use ufc_target::{BackendError, LaunchControl};
 
 use crate::array::call::{Launch, Request, arg_types};
 use crate::array::cast::{ArgType, LoopTypes, resolve};
@@ -12,8 +13,10 @@ use crate::array::{Array, Casting, Inputs, Operand, Output, Outputs};
 use crate::cache::{Loop, LoopKey};
 use crate::dispatch::{self, Picked, Target};
 use crate::error::Error;
+use crate::fpenv::DefaultEnv;
 use crate::plan::Plan;
 use crate::quick::Quick;
+use crate::raw::RawLoop;
 use crate::ufunc::Ufunc;
 
 /// How a call is to run. The default leaves the target to ufc, uses every core, and casts as NumPy does.
@@ -120,6 +123,25 @@ impl<'u, 'o> Call<'u, 'o> {
             .map(drop)
     }
 
+    /// The loop for inputs of exactly these dtypes as a raw function, compiled if it has not been before.
+    ///
+    /// # Errors
+    /// If there is no loop for exactly these dtypes, or the target is not there or has no such functions.
+    pub fn raw_loop(&self, inputs: &[DType]) -> Result<RawLoop, Error> {
+        let inner = &*self.ufunc.inner;
+        let args: SmallVec<[ArgType; 4]> = inputs.iter().map(|dtype| ArgType::of(*dtype)).collect();
+        let names = &inner.param_names;
+        let types = resolve(names, &inner.params, &inner.bounds, &args, Casting::No)?;
+        let picked = dispatch::pick(self.target())?;
+        let interleave = self.options.interleave;
+        let ready = self.ufunc.loop_for(&types.generics, &picked, interleave)?;
+        RawLoop::new(ready).ok_or_else(|| {
+            let what = "loops that can be called as a function: use the target `cpu`";
+            let error = BackendError::Unsupported(what.to_string());
+            self.ufunc.backend_error(&picked, error)
+        })
+    }
+
     fn decide(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> Result<Decided, Error> {
         let inner = &*self.ufunc.inner;
         let args = arg_types(&inner.param_names, inputs, outputs)?;
@@ -159,6 +181,7 @@ impl<'u, 'o> Call<'u, 'o> {
             quick.run();
             return Ok(Vec::new());
         }
+        let _env = DefaultEnv::enter();
         let decided = self.decide(&inputs, &outputs)?;
         let ready = self.ufunc.loop_for(
             &decided.types.generics,

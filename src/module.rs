@@ -8,6 +8,7 @@ use ufc_lang::Kernel;
 use ufc_lang::diag::{Diagnostic, Severity};
 
 use crate::error::{Error, SourceError};
+use crate::fpenv::DefaultEnv;
 use crate::ufunc::Ufunc;
 
 /// The kernels of one text, checked, or a kernel that came as IR. Cheap to clone.
@@ -39,6 +40,7 @@ impl Module {
     /// # Errors
     /// [`Error::Source`] with every mistake in the text.
     pub fn from_source(name: &str, source: &str) -> Result<Module, Error> {
+        let _env = DefaultEnv::enter();
         Module::new(name, source, ufc_lang::check(source))
     }
 
@@ -60,6 +62,7 @@ impl Module {
     /// # Errors
     /// [`Error::Source`] with every mistake in the text.
     pub fn from_expr(expr: &str) -> Result<Module, Error> {
+        let _env = DefaultEnv::enter();
         Module::new("<expression>", expr, ufc_lang::check_expr(expr))
     }
 

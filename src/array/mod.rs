@@ -122,6 +122,11 @@ impl Array {
         self.buffer.as_bytes()
     }
 
+    /// Where the elements' memory starts, to be read and written through as long as the array lives.
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.buffer.as_mut_ptr()
+    }
+
     /// The element at a position, if there is one.
     pub fn get(&self, index: &[usize]) -> Option<Const> {
         self.view().get(index)

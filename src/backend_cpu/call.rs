@@ -6,7 +6,7 @@
 
 use crate::Launches;
 use crate::clif::jit::Code;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use crate::threads::{all_threads, pool};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -260,35 +260,6 @@ fn last_cache() -> usize {
         };
         (0..8).filter_map(size).max().unwrap_or(LAST_CACHE)
     })
-}
-
-/// How many threads the process may use.
-pub(crate) fn all_threads() -> usize {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let known = COUNT.load(Ordering::Relaxed);
-    if known != 0 {
-        return known;
-    }
-    let count = std::thread::available_parallelism().map_or(1, usize::from);
-    COUNT.store(count, Ordering::Relaxed);
-    count
-}
-
-/// The pool with this many threads, started on first use.
-fn pool(threads: usize) -> Result<Arc<ThreadPool>, BackendError> {
-    static POOLS: Mutex<BTreeMap<usize, Arc<ThreadPool>>> = Mutex::new(BTreeMap::new());
-    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.get(&threads) {
-        return Ok(pool.clone());
-    }
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|i| format!("ufc-{i}"))
-        .build()
-        .map_err(|e| BackendError::LaunchFailed(format!("threads cannot be started: {e}")))?;
-    let pool = Arc::new(pool);
-    pools.insert(threads, pool.clone());
-    Ok(pool)
 }
 
 /// The elements of a launch as blocks: some whole rows each, or a part of one row.

@@ -13,6 +13,7 @@ mod lane;
 mod native;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod vplan;
 
 use call::CpuLoop;
@@ -48,7 +49,7 @@ impl Backend for CpuBackend {
         let isa = Isa::new(None).map_err(|e| reason(e.to_string()))?;
         let names = isa::names();
         let name = names.first().ok_or_else(|| reason(isa::missing().into()))?;
-        let threads = call::all_threads();
+        let threads = threads::all_threads();
         let mut notes = vec![format!("128-bit vectors, {threads} threads")];
         if !isa.has_fma {
             notes.push("no fused multiply-add: mul_add is exact but slow".to_string());

@@ -9,6 +9,41 @@ use memmap2::{Mmap, MmapMut};
 use std::fmt;
 use ufc_target::{BackendError, InnerLoop};
 
+/// What every loop begins with: the loop itself, at offset [`BODY`], is called in the default floating-point environment,
+/// and the caller's is left as it was, its flags included. So a loop gives the same bits where the caller flushes
+/// subnormals or rounds otherwise, and code that reads the flags afterwards does not see those of masked lanes.
+///
+/// MXCSR (Intel SDM volume 1, 10.2.3) has flags in its low six bits; 1f80 is its value at reset: all exceptions masked,
+/// rounding to nearest, nothing flushed. It is written only where it differs, which costs more than all the rest.
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const ENTRY: &[u8] = &[
+    0x48, 0x83, 0xec, 0x28,                         //  0 sub rsp, 40 (aligns the stack; Windows wants 32 bytes of it)
+    0x0f, 0xae, 0x5c, 0x24, 0x20,                   //  4 stmxcsr [rsp+32]
+    0x8b, 0x44, 0x24, 0x20,                         //  9 mov eax, [rsp+32]
+    0x83, 0xe0, 0xc0,                               // 13 and eax, ~0x3f
+    0x3d, 0x80, 0x1f, 0x00, 0x00,                   // 16 cmp eax, 0x1f80
+    0x75, 48 - 23,                                  // 21 jne 48
+    0xe8, BODY as u8 - 28, 0x00, 0x00, 0x00,        // 23 call BODY
+    0x0f, 0xae, 0x5c, 0x24, 0x24,                   // 28 stmxcsr [rsp+36]
+    0x8b, 0x44, 0x24, 0x24,                         // 33 mov eax, [rsp+36]
+    0x3b, 0x44, 0x24, 0x20,                         // 37 cmp eax, [rsp+32]
+    0x75, 63 - 43,                                  // 41 jne 63
+    0x48, 0x83, 0xc4, 0x28,                         // 43 add rsp, 40
+    0xc3,                                           // 47 ret
+    0xc7, 0x44, 0x24, 0x24, 0x80, 0x1f, 0x00, 0x00, // 48 mov dword [rsp+36], 0x1f80
+    0x0f, 0xae, 0x54, 0x24, 0x24,                   // 56 ldmxcsr [rsp+36]
+    0xeb, 23u8.wrapping_sub(63),                    // 61 jmp 23
+    0x0f, 0xae, 0x54, 0x24, 0x20,                   // 63 ldmxcsr [rsp+32]
+    0xeb, 43u8.wrapping_sub(70),                    // 68 jmp 43
+];
+#[cfg(not(target_arch = "x86_64"))]
+const ENTRY: &[u8] = &[];
+
+/// Where the loop itself starts: a whole number of cache lines, because the code's own constants are aligned.
+const BODY: usize = 128;
+const _: () = assert!(ENTRY.len() <= BODY && BODY.is_multiple_of(64));
+
 /// A compiled inner loop and the memory it lives in.
 pub(crate) struct Code {
     memory: Mmap,
@@ -17,7 +52,7 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    /// Copies machine code into fresh memory and makes that executable, and no longer writable.
+    /// Copies machine code into fresh memory, behind [`ENTRY`], and makes that executable, and no longer writable.
     ///
     /// The code must be a position-independent function with the type [`InnerLoop`]: what `lower` makes.
     ///
@@ -28,8 +63,9 @@ impl Code {
             BackendError::LaunchFailed(format!("{what}: {error}"))
         };
         let mut memory =
-            MmapMut::map_anon(bytes.len()).map_err(|e| failed("no memory for code", e))?;
-        memory[..bytes.len()].copy_from_slice(bytes);
+            MmapMut::map_anon(BODY + bytes.len()).map_err(|e| failed("no memory for code", e))?;
+        memory[..ENTRY.len()].copy_from_slice(ENTRY);
+        memory[BODY..BODY + bytes.len()].copy_from_slice(bytes);
         let memory = memory.make_exec().map_err(|e| {
             failed(
                 "the system forbids executable memory (a hardened kernel or container?)",

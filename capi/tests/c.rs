@@ -1,0 +1,142 @@
+//! Programs in C and C++ against the header and the library: linked both ways, run as they are and under valgrind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What a program that uses the static library has to link besides.
+const STATIC_NEEDS: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where cargo put this crate's libraries: beside the test.
+fn libraries() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.parent().expect("a folder").to_path_buf();
+    for file in ["libufc_capi.so", "libufc_capi.a"] {
+        assert!(folder.join(file).exists(), "{file} is not in {}", folder.display());
+    }
+    folder
+}
+
+/// An installation made by `scripts/install` of the libraries that this test was built with.
+fn prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prefix");
+        let _ = std::fs::remove_dir_all(&prefix);
+        let mut install = Command::new(folder().join("../scripts/install"));
+        install.arg("--prefix").arg(&prefix);
+        install.arg("--libraries").arg(libraries());
+        succeed(&mut install);
+        prefix
+    })
+}
+
+/// Runs a command that must succeed; gives its standard output.
+fn succeed(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Link {
+    Dynamic,
+    Static,
+}
+
+/// Compiles a program, without a warning, with what pkg-config says; gives its path.
+fn compile(source: &Path, link: Link) -> PathBuf {
+    let name = source.file_name().expect("a name").to_string_lossy();
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{link:?}"));
+    let is_cxx = name.ends_with(".cc");
+    let mut cc = Command::new(if is_cxx { "c++" } else { "cc" });
+    cc.arg(if is_cxx { "-std=c++17" } else { "-std=c11" });
+    cc.args(["-O1", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror"]);
+    cc.arg("-o").arg(&program).arg(source);
+    let mut config = Command::new("pkg-config");
+    config.env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
+    match link {
+        Link::Dynamic => {
+            config.args(["--cflags", "--libs", "ufc"]);
+            cc.args(succeed(&mut config).split_whitespace());
+            cc.arg("-pthread");
+            cc.arg(format!("-Wl,-rpath,{}", prefix().join("lib").display()));
+        }
+        Link::Static => {
+            config.args(["--cflags", "ufc"]);
+            cc.args(succeed(&mut config).split_whitespace());
+            cc.arg(prefix().join("lib/libufc.a")).args(STATIC_NEEDS);
+        }
+    }
+    succeed(&mut cc);
+    program
+}
+
+fn program(name: &str) -> PathBuf {
+    folder().join("tests/c").join(name)
+}
+
+/// Compiles and runs a program, linked both ways.
+fn run(name: &str) {
+    for link in [Link::Dynamic, Link::Static] {
+        let out = succeed(&mut Command::new(compile(&program(name), link)));
+        assert_eq!(out, "all is well\n", "{name}, {link:?}");
+    }
+}
+
+/// Runs a program under valgrind: no access that is not its own, no memory lost.
+fn run_watched(name: &str) {
+    let program = compile(&program(name), Link::Dynamic);
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+    valgrind.args(["--errors-for-leak-kinds=definite", "--exit-on-first-error=yes"]);
+    let out = succeed(valgrind.arg(program));
+    assert_eq!(out, "all is well\n", "{name}");
+}
+
+#[test]
+fn calls() {
+    run("call.c");
+    run_watched("call.c");
+}
+
+#[test]
+fn mistakes() {
+    run("mistakes.c");
+    run_watched("mistakes.c");
+}
+
+/// Not under valgrind, which does not have the control register's rarer bits.
+#[test]
+fn environment() {
+    run("environment.c");
+}
+
+#[test]
+fn threads() {
+    run("threads.c");
+}
+
+#[test]
+fn fork() {
+    run("fork.c");
+}
+
+#[test]
+fn cxx() {
+    run("classes.cc");
+    run_watched("classes.cc");
+}
