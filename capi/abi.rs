@@ -37,14 +37,15 @@ pub extern "C" fn ufc_abi_check(version: u32) -> ufc_status {
     })
 }
 
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => c"",
+    };
+
 /// The version of ufc, such as "0.1.0". Valid for ever.
 #[unsafe(no_mangle)]
 pub extern "C" fn ufc_version() -> *const c_char {
-    const VERSION: &CStr =
-        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-            Ok(version) => version,
-            Err(_) => c"",
-        };
     value_entry(c"".as_ptr(), || VERSION.as_ptr())
 }
 

@@ -2,9 +2,9 @@
  *
  * Written by cbindgen from the sources in capi; do not edit.
  *
- * Functions return UFC_OK or another ufc_status, whose words ufc_last_error_message has; they never abort,
- * and never change the floating-point environment or signal handlers. All of them may be called from any
- * thread at any time. Texts are UTF-8.
+ * Functions return UFC_OK or another ufc_status, whose words ufc_last_error_message has. They change neither
+ * the floating-point environment nor signal handlers. All of them may be called from any thread at any time.
+ * Texts are UTF-8.
  *
  * Objects are held through handles, which look like pointers but are none: a handle that is NULL, was freed
  * before or is of another kind is an error. Structs that begin with `struct_size` must have it set before
@@ -17,6 +17,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Given as the length of a text: it ends with a NUL. */
+#define UFC_NUL_TERMINATED ((size_t)-1)
 
 /* DLPack's and Arrow's own structs: include their headers to use the functions that take them. */
 struct DLManagedTensorVersioned;
@@ -97,6 +100,97 @@ enum ufc_status
 typedef enum ufc_status ufc_status;
 #else
 typedef int32_t ufc_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The type of an element.
+enum ufc_dtype
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // One byte, 0 or 1.
+    UFC_BOOL = 1,
+    // A signed integer.
+    UFC_I8 = 2,
+    // A signed integer.
+    UFC_I16 = 3,
+    // A signed integer.
+    UFC_I32 = 4,
+    // A signed integer.
+    UFC_I64 = 5,
+    // An unsigned integer.
+    UFC_U8 = 6,
+    // An unsigned integer.
+    UFC_U16 = 7,
+    // An unsigned integer.
+    UFC_U32 = 8,
+    // An unsigned integer.
+    UFC_U64 = 9,
+    // A float of IEEE 754, binary16.
+    UFC_F16 = 10,
+    // The upper half of an f32.
+    UFC_BF16 = 11,
+    // A float of IEEE 754, binary32.
+    UFC_F32 = 12,
+    // A float of IEEE 754, binary64.
+    UFC_F64 = 13,
+    // A complex number: two f32, the real part first.
+    UFC_C64 = 14,
+    // A complex number: two f64, the real part first.
+    UFC_C128 = 15,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ufc_dtype ufc_dtype;
+#else
+typedef int32_t ufc_dtype;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Which conversions of operands a call may do by itself, as in NumPy.
+enum ufc_casting
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // `UFC_CASTING_SAME_KIND`.
+    UFC_CASTING_DEFAULT = 0,
+    // None, not even of the byte order.
+    UFC_CASTING_NO = 1,
+    // Byte order only.
+    UFC_CASTING_EQUIV = 2,
+    // Those that keep every value.
+    UFC_CASTING_SAFE = 3,
+    // Safe ones and those within a kind, such as f64 to f32.
+    UFC_CASTING_SAME_KIND = 4,
+    // All.
+    UFC_CASTING_UNSAFE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ufc_casting ufc_casting;
+#else
+typedef int32_t ufc_casting;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How bad a finding is.
+enum ufc_severity
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The kernel cannot be compiled.
+    UFC_SEVERITY_ERROR = 1,
+    // It can, but the author should look.
+    UFC_SEVERITY_WARNING = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ufc_severity ufc_severity;
+#else
+typedef int32_t ufc_severity;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -301,6 +395,14 @@ typedef struct ufc_target_info {
     // Why the target is not there; NULL if it is.
     const char *reason;
 } ufc_target_info;
+
+// A position of the elements: that of element `i` is `base + i * step`.
+typedef struct ufc_index {
+    // Position of the first element.
+    int64_t base;
+    // How far it moves from one element to the next.
+    int64_t step;
+} ufc_index;
 
 #ifdef __cplusplus
 extern "C" {

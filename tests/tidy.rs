@@ -15,7 +15,8 @@ const LONG: &[&str] = &[];
 
 /// Folders that hold what this repository is made of.
 const FOLDERS: &[&str] = &[
-    ".ci", "benches", "docs", "fuzz", "kernels", "scripts", "src", "tests",
+    ".ci", "benches", "capi", "docs", "examples", "fuzz", "include", "kernels", "scripts", "src",
+    "tests",
 ];
 
 fn root() -> PathBuf {
@@ -288,6 +289,7 @@ fn crates_depend_on_what_they_may() {
         ("src/target", &["ufc-ir"]),
         ("src/math", &["ufc-ir", "ufc-lang", "ufc-target"]),
         ("src/backend_cpu", &["ufc-ir", "ufc-target"]),
+        ("capi", &["ufc"]),
     ];
     let workspace = read("Cargo.toml");
     let mut found = Vec::new();

@@ -16,7 +16,11 @@ fn libraries() -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     let folder = test.parent().expect("a folder").to_path_buf();
     for file in ["libufc_capi.so", "libufc_capi.a"] {
-        assert!(folder.join(file).exists(), "{file} is not in {}", folder.display());
+        assert!(
+            folder.join(file).exists(),
+            "{file} is not in {}",
+            folder.display()
+        );
     }
     folder
 }
@@ -64,7 +68,14 @@ fn compile(source: &Path, link: Link) -> PathBuf {
     let is_cxx = name.ends_with(".cc");
     let mut cc = Command::new(if is_cxx { "c++" } else { "cc" });
     cc.arg(if is_cxx { "-std=c++17" } else { "-std=c11" });
-    cc.args(["-O1", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Werror"]);
+    cc.args([
+        "-O1",
+        "-g",
+        "-Wall",
+        "-Wextra",
+        "-Wno-missing-field-initializers",
+        "-Werror",
+    ]);
     cc.arg("-o").arg(&program).arg(source);
     let mut config = Command::new("pkg-config");
     config.env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
@@ -72,7 +83,7 @@ fn compile(source: &Path, link: Link) -> PathBuf {
         Link::Dynamic => {
             config.args(["--cflags", "--libs", "ufc"]);
             cc.args(succeed(&mut config).split_whitespace());
-            cc.arg("-pthread");
+            cc.args(["-pthread", "-lm"]);
             cc.arg(format!("-Wl,-rpath,{}", prefix().join("lib").display()));
         }
         Link::Static => {
@@ -102,7 +113,10 @@ fn run_watched(name: &str) {
     let program = compile(&program(name), Link::Dynamic);
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-    valgrind.args(["--errors-for-leak-kinds=definite", "--exit-on-first-error=yes"]);
+    valgrind.args([
+        "--errors-for-leak-kinds=definite",
+        "--exit-on-first-error=yes",
+    ]);
     let out = succeed(valgrind.arg(program));
     assert_eq!(out, "all is well\n", "{name}");
 }

@@ -84,7 +84,7 @@ static void calls_on_steps(void)
 static void broadcasts_and_converts(void)
 {
     ufc_ufunc *both = named("both");
-    int64_t column_shape[2] = {3, 1}, row_shape[1] = {4}, table[2] = {3, 4};
+    int64_t column_shape[2] = {3, 1}, row_shape[1] = {4};
     int32_t column[3] = {10, 20, 30};
     double row[4] = {1, 2, 3, 4};
     ufc_view in[2] = {view1(column, UFC_I32, column_shape), view1(row, UFC_F64, row_shape)};

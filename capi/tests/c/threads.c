@@ -1,4 +1,5 @@
 /* Many threads call at once: one ufunc, modules of their own, large and small arrays, and handles that others free. */
+#define _GNU_SOURCE
 #include "check.h"
 
 #include <pthread.h>
