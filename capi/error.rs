@@ -124,6 +124,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         #[allow(
             unreachable_patterns,
+            clippy::match_wildcard_for_single_variants,
             reason = "the library may get errors that are not told apart here"
         )]
         let status = match &error {
@@ -145,6 +146,7 @@ impl From<Error> for Failure {
             Error::Ir(_) => UFC_ERROR_BYTES,
             Error::NoLoop { .. } => UFC_ERROR_DTYPE,
             Error::Io { .. } => UFC_ERROR_IO,
+            Error::Internal { .. } => UFC_ERROR_INTERNAL,
             _ => UFC_ERROR_INTERNAL,
         };
         Failure::new(status, error.to_string())

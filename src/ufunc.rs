@@ -304,31 +304,6 @@ mod tests {
         assert_eq!(seen, expected);
     }
 
-    #[test]
-    fn raw_loops_are_for_exact_dtypes() {
-        let half = ufunc("pub fn half<T: Float>(x: T) -> T { x / 2.0 }");
-        let raw = half.on(Target::CPU).raw_loop(&[DType::F32]);
-        let raw = raw.expect("a loop");
-        drop(half);
-        assert_eq!(
-            (raw.inputs(), raw.outputs()),
-            (&[DType::F32][..], &[DType::F32][..])
-        );
-        let (x, mut out) = ([3.0f32, 5.0, 8.0], [f32::NAN; 3]);
-        let args = [x.as_ptr().cast_mut().cast::<u8>(), out.as_mut_ptr().cast()];
-        #[expect(unsafe_code, reason = "a raw loop is called on raw memory")]
-        // SAFETY: both operands have three elements, four bytes apart.
-        unsafe {
-            raw.function()(args.as_ptr(), &3, [4, 4].as_ptr(), std::ptr::null_mut());
-        }
-        assert_eq!(out, [1.5, 2.5, 4.0]);
-        let exact = ufunc("pub fn f(x: f32) -> f32 { x }");
-        for wrong in [&[DType::F64][..], &[DType::F16], &[], &[DType::F32; 2]] {
-            assert!(exact.on(Target::CPU).raw_loop(wrong).is_err(), "{wrong:?}");
-        }
-        assert!(exact.on(Target::INTERP).raw_loop(&[DType::F32]).is_err());
-    }
-
     /// The short and the long way of a call, on operands that only one of them takes or that both do.
     #[test]
     fn the_short_way_gives_what_the_long_way_gives() {

@@ -315,7 +315,9 @@ fn crates_depend_on_what_they_may() {
             found.push(format!("{folder} depends on a crate from outside"));
         }
         let members = workspace.matches(&format!("\"{folder}\"")).count();
-        if members < 2 {
+        // What `cargo build` makes without being told is what the command and the library need.
+        let lists = if folder.starts_with("src/") { 2 } else { 1 };
+        if members < lists {
             found.push(format!(
                 "{folder} is missing from members or default-members"
             ));
