@@ -190,9 +190,7 @@ impl Entry {
 /// Every back end, also those that this build lacks, so that asking for one says why it is not there.
 static BACKENDS: [Entry; 4] = [
     Entry::new("cpu", start_cpu),
-    Entry::new("cuda", || {
-        Err(missing("this version of ufc has no CUDA back end yet"))
-    }),
+    Entry::new("cuda", start_cuda),
     Entry::new("wgpu", || {
         Err(missing("this version of ufc has no wgpu back end yet"))
     }),
@@ -207,6 +205,16 @@ fn start_cpu() -> Result<Box<dyn Backend>, Unavailable> {
 #[cfg(not(feature = "cpu"))]
 fn start_cpu() -> Result<Box<dyn Backend>, Unavailable> {
     Err(missing("this build of ufc is without the feature `cpu`"))
+}
+
+#[cfg(feature = "cuda")]
+fn start_cuda() -> Result<Box<dyn Backend>, Unavailable> {
+    Ok(Box::new(ufc_backend_cuda::CudaBackend))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn start_cuda() -> Result<Box<dyn Backend>, Unavailable> {
+    Err(missing("this build of ufc is without the feature `cuda`"))
 }
 
 fn missing(reason: &str) -> Unavailable {

@@ -290,6 +290,7 @@ fn crates_depend_on_what_they_may() {
         ("src/math", &["ufc-ir", "ufc-lang", "ufc-target"]),
         ("src/backend_cpu", &["ufc-ir", "ufc-target"]),
         ("capi", &["ufc"]),
+        ("src/backend_cuda", &["ufc-ir", "ufc-target"]),
     ];
     let workspace = read("Cargo.toml");
     let mut found = Vec::new();

@@ -1,0 +1,257 @@
+//! Copies between strided operands on the host and packed staging memory, large ones by several threads.
+#![expect(
+    unsafe_code,
+    reason = "operands are raw memory that the caller vouches for"
+)]
+
+/// Copies of fewer bytes are done by the calling thread alone: starting others takes longer.
+const PARALLEL_BYTES: usize = 2 << 20;
+/// More threads than this do not copy faster: the memory is busy.
+const MOST_THREADS: usize = 8;
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From the operand to packed memory.
+    Gather,
+    /// From packed memory to the operand.
+    Scatter,
+}
+
+/// The elements of an operand, as steps in bytes along each dim of a shape.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    shape: Vec<usize>,
+    strides: Vec<isize>,
+    size: usize,
+}
+
+impl Layout {
+    /// Dims along which the operand does not move are left out: these elements are one.
+    pub(crate) fn new(shape: &[usize], strides: &[isize], size: usize) -> Layout {
+        let dims = shape
+            .iter()
+            .zip(strides)
+            .filter(|(_, stride)| **stride != 0);
+        let (mut shape, mut strides): (Vec<usize>, Vec<isize>) = dims.unzip();
+        for dim in (1..shape.len()).rev() {
+            if strides[dim].checked_mul(shape[dim] as isize) == Some(strides[dim - 1]) {
+                shape[dim] *= shape[dim - 1];
+                shape.remove(dim - 1);
+                strides.remove(dim - 1);
+            }
+        }
+        Layout {
+            shape,
+            strides,
+            size,
+        }
+    }
+
+    /// How many bytes the elements are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.size
+    }
+}
+
+/// An address that several threads may use, each for its own elements.
+#[derive(Clone, Copy)]
+struct Address(*mut u8);
+
+// SAFETY: threads are given disjoint elements.
+unsafe impl Send for Address {}
+
+/// Copies every element of an operand from or to packed memory, in C order, on at most so many threads.
+///
+/// # Safety
+/// Every element that the layout reaches from `operand`, and `layout.bytes()` from `packed`, may be read or, as the way
+/// says, written; nobody else writes them meanwhile, and the two do not overlap.
+pub(crate) unsafe fn copy(
+    way: Way,
+    layout: &Layout,
+    operand: *mut u8,
+    packed: *mut u8,
+    threads: usize,
+) {
+    let threads = threads.clamp(1, MOST_THREADS);
+    let bytes = layout.bytes();
+    let Some(rows) = layout
+        .shape
+        .first()
+        .copied()
+        .filter(|_| bytes >= PARALLEL_BYTES)
+    else {
+        // SAFETY: as the caller says.
+        return unsafe { part(way, layout, operand, packed) };
+    };
+    let share = rows.div_ceil(threads);
+    let row = bytes / rows;
+    std::thread::scope(|scope| {
+        for first in (0..rows).step_by(share) {
+            let mut layout = layout.clone();
+            layout.shape[0] = share.min(rows - first);
+            let operand = Address(operand.wrapping_offset(first as isize * layout.strides[0]));
+            let packed = Address(packed.wrapping_add(first * row));
+            let run = move || {
+                let (operand, packed) = (operand, packed);
+                // SAFETY: as the caller says; each thread has rows of its own.
+                unsafe { part(way, &layout, operand.0, packed.0) };
+            };
+            if first + share >= rows {
+                run();
+            } else {
+                scope.spawn(run);
+            }
+        }
+    });
+}
+
+/// # Safety
+/// As [`copy`].
+unsafe fn part(way: Way, layout: &Layout, operand: *mut u8, packed: *mut u8) {
+    let Some((inner, outer)) = layout.shape.split_last() else {
+        // SAFETY: as the caller says.
+        return unsafe { run(way, operand, packed, layout.size) };
+    };
+    let step = layout.strides[outer.len()];
+    let row = inner * layout.size;
+    let mut at = vec![0usize; outer.len()];
+    let mut packed = packed;
+    loop {
+        let moved = at.iter().zip(&layout.strides);
+        let offset: isize = moved.map(|(i, stride)| *i as isize * stride).sum();
+        let start = operand.wrapping_offset(offset);
+        // SAFETY: as the caller says; the row is of `inner` elements.
+        unsafe {
+            if step == layout.size as isize {
+                run(way, start, packed, row);
+            } else {
+                match layout.size {
+                    1 => elements::<1>(way, start, packed, *inner, step),
+                    2 => elements::<2>(way, start, packed, *inner, step),
+                    4 => elements::<4>(way, start, packed, *inner, step),
+                    8 => elements::<8>(way, start, packed, *inner, step),
+                    _ => elements::<16>(way, start, packed, *inner, step),
+                }
+            }
+        }
+        packed = packed.wrapping_add(row);
+        let mut dim = outer.len();
+        loop {
+            let Some(before) = dim.checked_sub(1) else {
+                return;
+            };
+            dim = before;
+            at[dim] += 1;
+            if at[dim] < outer[dim] {
+                break;
+            }
+            at[dim] = 0;
+        }
+    }
+}
+
+/// # Safety
+/// As [`copy`], for so many bytes in a row.
+unsafe fn run(way: Way, operand: *mut u8, packed: *mut u8, bytes: usize) {
+    let (from, to) = match way {
+        Way::Gather => (operand, packed),
+        Way::Scatter => (packed, operand),
+    };
+    // SAFETY: as the caller says.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) };
+}
+
+/// # Safety
+/// As [`copy`], for `count` elements of `N` bytes.
+unsafe fn elements<const N: usize>(
+    way: Way,
+    operand: *mut u8,
+    packed: *mut u8,
+    count: usize,
+    step: isize,
+) {
+    let (mut operand, mut packed) = (operand.cast::<[u8; N]>(), packed.cast::<[u8; N]>());
+    for _ in 0..count {
+        // SAFETY: as the caller says; arrays of bytes need no alignment.
+        unsafe {
+            match way {
+                Way::Gather => *packed = *operand,
+                Way::Scatter => *operand = *packed,
+            }
+        }
+        operand = operand.wrapping_byte_offset(step);
+        packed = packed.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Copies out and back in other places, and compares element by element.
+    fn round_trip(shape: &[usize], strides: &[isize], size: usize, threads: usize) {
+        let layout = Layout::new(shape, strides, size);
+        let reach = |sign: isize| -> usize {
+            let ends = shape
+                .iter()
+                .zip(strides)
+                .map(|(n, s)| (*n as isize - 1) * s);
+            ends.filter(|end| end.signum() == sign)
+                .map(isize::unsigned_abs)
+                .sum()
+        };
+        let (below, above) = (reach(-1), reach(1) + size);
+        let source: Vec<u8> = (0..below + above)
+            .map(|i| (i * 7 + i / 251) as u8)
+            .collect();
+        let mut source = source;
+        let mut packed = vec![0u8; layout.bytes()];
+        let mut back = vec![0u8; source.len()];
+        // SAFETY: the memories reach as far as the layout.
+        unsafe {
+            let operand = source.as_mut_ptr().add(below);
+            copy(Way::Gather, &layout, operand, packed.as_mut_ptr(), threads);
+            let operand = back.as_mut_ptr().add(below);
+            copy(Way::Scatter, &layout, operand, packed.as_mut_ptr(), threads);
+        }
+        let count: usize = shape.iter().product();
+        let mut touched = vec![false; source.len()];
+        for mut flat in 0..count {
+            let mut at = below as isize;
+            for (n, stride) in shape.iter().zip(strides).rev() {
+                at += (flat % n) as isize * stride;
+                flat /= n;
+            }
+            let range = at as usize..at as usize + size;
+            assert_eq!(back[range.clone()], source[range.clone()]);
+            touched[range].fill(true);
+        }
+        let spilled = back
+            .iter()
+            .zip(&touched)
+            .any(|(byte, touched)| !touched && *byte != 0);
+        assert!(!spilled, "{shape:?} {strides:?} {size}");
+    }
+
+    #[test]
+    fn every_layout_comes_back() {
+        for size in [1, 2, 4, 8, 16] {
+            let s = size as isize;
+            round_trip(&[], &[], size, 1);
+            round_trip(&[9], &[s], size, 2);
+            round_trip(&[9], &[-s], size, 2);
+            round_trip(&[9], &[3 * s + 1], size, 2);
+            round_trip(&[4, 5], &[5 * s, s], size, 2);
+            round_trip(&[4, 5], &[0, s], size, 2);
+            round_trip(&[4, 5], &[s, 0], size, 2);
+            round_trip(&[3, 4, 5], &[-40 * s, s, 8 * s], size, 2);
+        }
+    }
+
+    #[test]
+    fn large_copies_are_shared_out() {
+        round_trip(&[1_000_003], &[4], 4, 3);
+        round_trip(&[700, 1001], &[-1002 * 8, 8], 8, 5);
+    }
+}
