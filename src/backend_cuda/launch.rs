@@ -23,8 +23,10 @@ use ufc_target::{
 const THREADS: usize = 256;
 /// Blocks per multiprocessor at most, where every element takes as long as another: each thread then does several.
 const BLOCKS_EACH: usize = 32;
+/// Most blocks in one launch.
+const MOST_BLOCKS: usize = 1 << 16;
 /// Most elements in one launch, so that indices have 31 bits.
-const MOST_ELEMENTS: usize = (1 << 31) - 1 - (1 << 24);
+const MOST_ELEMENTS: usize = (1 << 31) - 1 - MOST_BLOCKS * THREADS;
 /// Most instructions of the elements that a thread does at a time.
 const MOST_INSTRUCTIONS: usize = 256;
 /// Most elements that a thread does at a time.
@@ -147,7 +149,7 @@ impl CudaLoop {
             true => usize::MAX,
             false => BLOCKS_EACH * gpu.facts.multiprocessors as usize,
         };
-        let blocks = work.min(most).min(1 << 16).max(1);
+        let blocks = work.min(most).clamp(1, MOST_BLOCKS);
         let kernel = self.kernel(gpu, variant)?;
         // SAFETY: as the caller says; the parameters are those of the variant.
         let launched = unsafe { kernel.launch(stream, blocks as u32, THREADS as u32, &mut params) };
@@ -167,8 +169,10 @@ impl CudaLoop {
                 access.push(Access::Value);
                 continue;
             };
-            let aligned = address % align == 0
-                && strides.iter().all(|s| s.unsigned_abs() as u64 % align == 0);
+            let aligned = address.is_multiple_of(align)
+                && strides
+                    .iter()
+                    .all(|s| (s.unsigned_abs() as u64).is_multiple_of(align));
             let size = dtype.size() as isize;
             access.push(match aligned {
                 false => Access::Bytes,
@@ -189,7 +193,9 @@ impl CudaLoop {
             let whole = (vector * dtype.size()).min(16) as u64;
             match (access, at) {
                 (Access::Strided | Access::Bytes, _) => vector = 1,
-                (Access::Packed, At::Address(address)) if address % whole != 0 => vector = 1,
+                (Access::Packed, At::Address(address)) if !address.is_multiple_of(whole) => {
+                    vector = 1
+                }
                 _ => {}
             }
         }

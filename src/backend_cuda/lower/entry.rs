@@ -186,8 +186,8 @@ impl Kernel<'_> {
         let addresses = self.packed_addresses(at, count);
         let inputs = self.func.params().len();
         let mut columns: Vec<Vec<Place>> = Vec::new();
-        for operand in 0..inputs {
-            columns.push(match (self.held[operand], addresses[operand]) {
+        for (operand, base) in addresses[..inputs].iter().enumerate() {
+            columns.push(match (self.held[operand], *base) {
                 (Some(place), _) => vec![place; count],
                 (None, base) => {
                     let base = base.expect("a packed operand has an address");
@@ -250,9 +250,9 @@ impl Kernel<'_> {
         }
         let inputs = self.func.params().len();
         let mut row = Vec::new();
-        for operand in 0..inputs {
+        for (operand, base) in addresses[..inputs].iter().enumerate() {
             let dtype = self.dtypes[operand];
-            row.push(match (self.held[operand], addresses[operand]) {
+            row.push(match (self.held[operand], *base) {
                 (Some(place), _) => place,
                 (None, base) => {
                     let base = base.expect("an operand in memory has an address");

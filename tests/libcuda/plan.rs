@@ -1,0 +1,97 @@
+//! What goes wrong, as the environment variable `UFC_FAKE_CUDA` says.
+//!
+//! Words between commas: `devices=N`, `version=N`, `capability=M.N`, `memory=BYTES`, `refuse-modules`, and `CALL@N=CODE`: the N-th
+//! call of that name (from 1) gives the code, `CALL@N+=CODE`: so does every later one.
+
+use std::collections::BTreeMap;
+
+/// What the driver is to be like.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub devices: i32,
+    pub version: i32,
+    pub capability: (i32, i32),
+    pub memory: Option<usize>,
+    pub refuses_modules: bool,
+    errors: Vec<Error>,
+    calls: BTreeMap<String, u64>,
+}
+
+#[derive(Debug)]
+struct Error {
+    call: String,
+    number: u64,
+    also_later: bool,
+    code: u32,
+}
+
+impl Plan {
+    pub(crate) fn from_env() -> Plan {
+        Plan::parse(&std::env::var("UFC_FAKE_CUDA").unwrap_or_default())
+    }
+
+    /// Words that are none of those above are an error of the test.
+    fn parse(text: &str) -> Plan {
+        let mut plan = Plan {
+            devices: 1,
+            version: 12_000,
+            capability: (7, 0),
+            memory: None,
+            refuses_modules: false,
+            errors: Vec::new(),
+            calls: BTreeMap::new(),
+        };
+        for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            let number = || {
+                value
+                    .parse()
+                    .unwrap_or_else(|_| panic!("UFC_FAKE_CUDA: `{word}`"))
+            };
+            match name {
+                "devices" => plan.devices = number(),
+                "version" => plan.version = number(),
+                "capability" => {
+                    let (major, minor) = value.split_once('.').unwrap_or((value, "0"));
+                    let part = |text: &str| text.parse().unwrap_or(0);
+                    plan.capability = (part(major), part(minor));
+                }
+                "memory" => plan.memory = Some(number() as usize),
+                "refuse-modules" => plan.refuses_modules = true,
+                _ => {
+                    let (call, at) = name
+                        .split_once('@')
+                        .unwrap_or_else(|| panic!("UFC_FAKE_CUDA: `{word}`"));
+                    let also_later = at.ends_with('+');
+                    plan.errors.push(Error {
+                        call: call.to_string(),
+                        number: at
+                            .trim_end_matches('+')
+                            .parse()
+                            .expect("the number of a call"),
+                        also_later,
+                        code: number() as u32,
+                    });
+                }
+            }
+        }
+        plan
+    }
+
+    /// Counts a call, and gives the error that is planned for it.
+    pub(crate) fn error_of(&mut self, call: &str) -> Option<u32> {
+        let count = self.calls.entry(call.to_string()).or_default();
+        *count += 1;
+        let count = *count;
+        let hit = |error: &&Error| {
+            error.call == call
+                && (error.number == count || (error.also_later && error.number < count))
+        };
+        self.errors.iter().find(hit).map(|error| error.code)
+    }
+}
+
+/// Whether a device that gives this error gives it from then on.
+pub(crate) fn is_sticky(error: u32) -> bool {
+    matches!(error, 214 | 220 | 700 | 702 | 709 | 710 | 714..=719)
+}
