@@ -1,0 +1,51 @@
+//! Kernels against hand-written vector code for this processor: how far the compiler is from the limit.
+//!
+//! `cargo bench --bench limits` measures both in one run, in turns, on one thread, and prints the least times and their
+//! ratios; words select rows by their names. First both sides' results are compared: to the bit where a row has no
+//! math functions, else to within some units in the last place. Without `--bench`, as `cargo test` runs it, that is all.
+
+#[cfg(not(target_arch = "x86_64"))]
+fn main() {
+    eprintln!("the hand-written code is for x86-64: nothing to compare with");
+}
+
+#[cfg(target_arch = "x86_64")]
+mod loops;
+#[cfg(target_arch = "x86_64")]
+mod math;
+#[cfg(target_arch = "x86_64")]
+mod rows;
+#[cfg(target_arch = "x86_64")]
+mod simd;
+#[cfg(target_arch = "x86_64")]
+mod timing;
+
+#[cfg(target_arch = "x86_64")]
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let is_measured = args.iter().any(|arg| arg == "--bench");
+    let words: Vec<&str> = args
+        .iter()
+        .map(String::as_str)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let mut levels = 0;
+    if let Some(s) = simd::Avx512::detect() {
+        levels += 1;
+        let mut table = timing::Table::new("avx512", is_measured, &words);
+        rows::loops(&mut table, s);
+        rows::math(&mut table, s);
+        table.print();
+    }
+    if let Some(s) = simd::Avx2::detect() {
+        levels += 1;
+        let mut table = timing::Table::new("avx2", is_measured, &words);
+        rows::loops(&mut table, s);
+        table.print();
+    }
+    if levels == 0 {
+        println!(
+            "this processor has neither AVX2 nor AVX-512, for which the hand-written code is: nothing to compare with"
+        );
+    }
+}
