@@ -35,13 +35,13 @@ fn main() {
         let mut table = timing::Table::new("avx512", is_measured, &words);
         rows::loops(&mut table, s);
         rows::math(&mut table, s);
-        table.print();
+        table.finish();
     }
     if let Some(s) = simd::Avx2::detect() {
         levels += 1;
         let mut table = timing::Table::new("avx2", is_measured, &words);
         rows::loops(&mut table, s);
-        table.print();
+        table.finish();
     }
     if levels == 0 {
         println!(

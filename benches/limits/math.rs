@@ -246,14 +246,13 @@ avx512! {
         let a = _mm512_min_ps(_mm512_set1_ps(10.0), _mm512_abs_ps(x));
         let z = _mm512_mul_ps(a, a);
         let p = horner_ps!(
-            z, 0.00011635181, -0.00082168047, 0.0030487233, -0.008571423, 0.021774445, -0.053950723, 0.13333175,
-            -0.33333328
+            z, -0.00035844083, 0.0023013253, -0.007946052, 0.02148662, -0.05387979, 0.13332344, -0.33333296
         );
         let near = _mm512_fmadd_ps(p, _mm512_mul_ps(z, a), a);
         // 1 - 2 / (e^2a + 1)
         let n = _mm512_roundscale_ps::<NEAREST>(_mm512_mul_ps(a, _mm512_set1_ps(2.88539)));
-        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.6931472), _mm512_add_ps(a, a));
-        let e = horner_ps!(r, 0.0083692, 0.0416681, 0.16666517, 0.49999994, 1.0, 1.0);
+        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.3465736), a);
+        let e = horner_ps!(r, 0.088470265, 0.2678026, 0.6666919, 1.3333216, 1.9999998, 2.0, 1.0);
         let below = _mm512_add_ps(_mm512_scalef_ps(e, n), _mm512_set1_ps(1.0));
         let far = _mm512_sub_ps(_mm512_set1_ps(1.0), _mm512_div_ps(_mm512_set1_ps(2.0), below));
         let is_far = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, _mm512_set1_ps(1.0));
@@ -289,21 +288,52 @@ avx512! {
         _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
     }
 
+    /// 1 / x by Newton's method, within about 1 ULP, for x whose reciprocal is normal.
+    fn reciprocal(x: __m512) -> __m512 {
+        let r = _mm512_rcp14_ps(x);
+        _mm512_fmadd_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(1.0)), r)
+    }
+
+    /// 1 / sqrt(x) in the same way.
+    fn reciprocal_root(x: __m512) -> __m512 {
+        let r = _mm512_rsqrt14_ps(x);
+        let rest = _mm512_fnmadd_ps(_mm512_mul_ps(x, r), r, _mm512_set1_ps(1.0));
+        _mm512_fmadd_ps(_mm512_mul_ps(r, _mm512_set1_ps(0.5)), rest, r)
+    }
+
+    fn reciprocal_f64(x: __m512d) -> __m512d {
+        let one = _mm512_set1_pd(1.0);
+        let r = _mm512_rcp14_pd(x);
+        let r = _mm512_fmadd_pd(r, _mm512_fnmadd_pd(x, r, one), r);
+        _mm512_fmadd_pd(r, _mm512_fnmadd_pd(x, r, one), r)
+    }
+
+    fn reciprocal_root_f64(x: __m512d) -> __m512d {
+        let (one, half) = (_mm512_set1_pd(1.0), _mm512_set1_pd(0.5));
+        let r = _mm512_rsqrt14_pd(x);
+        let rest = _mm512_fnmadd_pd(_mm512_mul_pd(x, r), r, one);
+        let r = _mm512_fmadd_pd(_mm512_mul_pd(r, half), rest, r);
+        let rest = _mm512_fnmadd_pd(_mm512_mul_pd(x, r), r, one);
+        _mm512_fmadd_pd(_mm512_mul_pd(r, half), rest, r)
+    }
+
     fn normal_cdf(x: __m512) -> __m512 {
         let one = _mm512_set1_ps(1.0);
-        let t = _mm512_div_ps(one, _mm512_add_ps(one, _mm512_mul_ps(_mm512_set1_ps(0.2316419), _mm512_abs_ps(x))));
-        let p = horner_ps!(t, 1.330_274_5, -1.821_256, 1.781_477_9, -0.356_563_78, 0.319_381_53, 0.0);
+        let t = reciprocal(_mm512_fmadd_ps(_mm512_set1_ps(0.2316419), _mm512_abs_ps(x), one));
+        let p = horner_ps!(t, 1.330_274_5, -1.821_256, 1.781_477_9, -0.356_563_78, 0.319_381_53);
         let e = exp(_mm512_mul_ps(_mm512_set1_ps(-0.5), _mm512_mul_ps(x, x)));
-        let tail = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.398_942_3), e), p);
+        let tail = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.398_942_3), e), _mm512_mul_ps(p, t));
         let right = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps());
         _mm512_mask_sub_ps(tail, right, one, tail)
     }
 
     fn black_scholes(spot: __m512, strike: __m512, years: __m512) -> (__m512, __m512) {
         let one = _mm512_set1_ps(1.0);
-        let spread = _mm512_mul_ps(_mm512_set1_ps(0.3), _mm512_sqrt_ps(years));
-        let drift = _mm512_mul_ps(_mm512_set1_ps(0.02 + 0.5 * 0.3 * 0.3), years);
-        let d1 = _mm512_div_ps(_mm512_add_ps(ln(_mm512_div_ps(spot, strike)), drift), spread);
+        let root = reciprocal_root(years);
+        let spread = _mm512_mul_ps(_mm512_set1_ps(0.3), _mm512_mul_ps(years, root));
+        let drift = _mm512_set1_ps(0.02 + 0.5 * 0.3 * 0.3);
+        let log = ln(_mm512_mul_ps(spot, reciprocal(strike)));
+        let d1 = _mm512_mul_ps(_mm512_fmadd_ps(drift, years, log), _mm512_mul_ps(root, _mm512_set1_ps(1.0 / 0.3)));
         let discounted = _mm512_mul_ps(strike, exp(_mm512_mul_ps(_mm512_set1_ps(-0.02), years)));
         let (cdf1, cdf2) = (normal_cdf(d1), normal_cdf(_mm512_sub_ps(d1, spread)));
         let call = _mm512_fmsub_ps(spot, cdf1, _mm512_mul_ps(discounted, cdf2));
@@ -313,19 +343,21 @@ avx512! {
 
     fn normal_cdf_f64(x: __m512d) -> __m512d {
         let one = _mm512_set1_pd(1.0);
-        let t = _mm512_div_pd(one, _mm512_add_pd(one, _mm512_mul_pd(_mm512_set1_pd(0.2316419), _mm512_abs_pd(x))));
-        let p = horner_pd!(t, 1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.319381530, 0.0);
+        let t = reciprocal_f64(_mm512_fmadd_pd(_mm512_set1_pd(0.2316419), _mm512_abs_pd(x), one));
+        let p = horner_pd!(t, 1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.319381530);
         let e = exp_f64(_mm512_mul_pd(_mm512_set1_pd(-0.5), _mm512_mul_pd(x, x)));
-        let tail = _mm512_mul_pd(_mm512_mul_pd(_mm512_set1_pd(0.3989422804), e), p);
+        let tail = _mm512_mul_pd(_mm512_mul_pd(_mm512_set1_pd(0.3989422804), e), _mm512_mul_pd(p, t));
         let right = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd());
         _mm512_mask_sub_pd(tail, right, one, tail)
     }
 
     fn black_scholes_f64(spot: __m512d, strike: __m512d, years: __m512d) -> (__m512d, __m512d) {
         let one = _mm512_set1_pd(1.0);
-        let spread = _mm512_mul_pd(_mm512_set1_pd(0.3), _mm512_sqrt_pd(years));
-        let drift = _mm512_mul_pd(_mm512_set1_pd(0.02 + 0.5 * 0.3 * 0.3), years);
-        let d1 = _mm512_div_pd(_mm512_add_pd(ln_f64(_mm512_div_pd(spot, strike)), drift), spread);
+        let root = reciprocal_root_f64(years);
+        let spread = _mm512_mul_pd(_mm512_set1_pd(0.3), _mm512_mul_pd(years, root));
+        let drift = _mm512_set1_pd(0.02 + 0.5 * 0.3 * 0.3);
+        let log = ln_f64(_mm512_mul_pd(spot, reciprocal_f64(strike)));
+        let d1 = _mm512_mul_pd(_mm512_fmadd_pd(drift, years, log), _mm512_mul_pd(root, _mm512_set1_pd(1.0 / 0.3)));
         let discounted = _mm512_mul_pd(strike, exp_f64(_mm512_mul_pd(_mm512_set1_pd(-0.02), years)));
         let (cdf1, cdf2) = (normal_cdf_f64(d1), normal_cdf_f64(_mm512_sub_pd(d1, spread)));
         let call = _mm512_fmsub_pd(spot, cdf1, _mm512_mul_pd(discounted, cdf2));

@@ -1,6 +1,5 @@
 //! Least times of jobs that run in turns, and the table of them.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// For so long the jobs of a row take turns.
@@ -17,7 +16,6 @@ pub(crate) struct Table<'a> {
     level: &'static str,
     is_measured: bool,
     words: &'a [&'a str],
-    text: String,
     rows: usize,
 }
 
@@ -37,7 +35,6 @@ impl<'a> Table<'a> {
             level,
             is_measured,
             words,
-            text: String::new(),
             rows: 0,
         }
     }
@@ -74,9 +71,14 @@ impl<'a> Table<'a> {
             .expect("a limit");
         let per = 1e9 / about.elements as f64;
         let ratio = kernel / limit;
-        let mark = if ratio > about.aim { " above" } else { "" };
-        let line = format!(
-            "| {} | {} | {:.4} (x{}) | {:.4} | {ratio:.2} | {:.2} |{mark}",
+        let mark = if ratio > about.aim { ", above" } else { "" };
+        if self.rows == 1 {
+            println!("\n{}, ns per element, least times of one run\n", self.level);
+            println!("| kernel | elements | limit (vectors in flight) | ufc | ratio | aim |");
+            println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+        }
+        println!(
+            "| {} | {} | {:.4} ({}) | {:.4} | {ratio:.2} | {:.2}{mark} |",
             about.name,
             about.elements,
             limit * per,
@@ -84,17 +86,11 @@ impl<'a> Table<'a> {
             kernel * per,
             about.aim
         );
-        writeln!(self.text, "{line}").expect("text can be written");
     }
 
-    /// Prints the table.
-    pub(crate) fn print(&self) {
-        if self.is_measured {
-            println!("\n{}, ns per element, least times of one run\n", self.level);
-            println!("| kernel | elements | limit (vectors in flight) | ufc | ratio | aim |");
-            println!("| --- | ---: | ---: | ---: | ---: | ---: |");
-            println!("{}", self.text);
-        } else {
+    /// Says how many rows agreed, if that is all that was wanted.
+    pub(crate) fn finish(&self) {
+        if !self.is_measured {
             println!("{}: {} rows agree", self.level, self.rows);
         }
     }
