@@ -1,18 +1,65 @@
 //! Math functions by AVX-512 intrinsics, within about one unit in the last place, and loops over them.
 //!
 //! They use what `src/math` cannot, because every target must have it: exponents and significands taken apart and put
-//! together by instructions, tables of 16 entries in registers, and f64 for the power of f32.
+//! together by instructions, tables of 16 entries in registers, and f64 for the power of f32. Every step is done for `K`
+//! vectors before the next, so that they are in flight at once.
 #![expect(unsafe_code, reason = "loads and stores by intrinsics")]
 
 use std::arch::x86_64::*;
 
-/// Functions that have the instructions enabled, as all here must.
+/// `K` vectors of 16 f32, of 8 f64, of integers, and of 8 f32.
+type Ps<const K: usize> = [__m512; K];
+type Pd<const K: usize> = [__m512d; K];
+type Pi<const K: usize> = [__m512i; K];
+type Ph<const K: usize> = [__m256; K];
+/// Masks of `K` vectors of 16 and of 8 lanes.
+type M16<const K: usize> = [__mmask16; K];
+type M8<const K: usize> = [__mmask8; K];
+
+/// Functions of `K` vectors that have the instructions enabled.
 macro_rules! avx512 {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty $body:block)*) => {
         $($(#[$doc])*
         #[inline]
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn $name($($arg: $type),*) -> $result $body)*
+        fn $name<const K: usize>($($arg: $type),*) -> $result $body)*
+    };
+}
+
+/// What an array of results holds before they are computed.
+macro_rules! blank {
+    (Ps) => {
+        _mm512_setzero_ps()
+    };
+    (Pd) => {
+        _mm512_setzero_pd()
+    };
+    (Pi) => {
+        _mm512_setzero_si512()
+    };
+    (Ph) => {
+        _mm256_setzero_ps()
+    };
+    (M16) => {
+        0
+    };
+    (M8) => {
+        0
+    };
+}
+
+/// Functions that apply an intrinsic to each of `K` vectors. Not by `map`, which would be a function without the instructions.
+macro_rules! each {
+    ($(fn $name:ident($($arg:ident: $type:ident),+) -> $result:ident = $f:expr;)*) => {
+        $(#[inline]
+        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+        fn $name<const K: usize>($($arg: $type<K>),+) -> $result<K> {
+            let mut results = [blank!($result); K];
+            for i in 0..K {
+                results[i] = $f($($arg[i]),+);
+            }
+            results
+        })*
     };
 }
 
@@ -27,8 +74,8 @@ macro_rules! horner {
     }};
 }
 
-macro_rules! horner_ps { ($($all:expr),*) => { horner!(_mm512_fmadd_ps, _mm512_set1_ps, $($all),*) }; }
-macro_rules! horner_pd { ($($all:expr),*) => { horner!(_mm512_fmadd_pd, _mm512_set1_pd, $($all),*) }; }
+macro_rules! horner_ps { ($($all:expr),*) => { horner!(fmadd_ps, set1_ps, $($all),*) }; }
+macro_rules! horner_pd { ($($all:expr),*) => { horner!(fmadd_pd, set1_pd, $($all),*) }; }
 
 const RECIPROCALS: [f32; 16] = [
     1.0, 0.9142857, 0.8648649, 0.82051283, 0.7804878, 0.74418604, 0.7111111, 0.68085104, 0.6530612,
@@ -131,256 +178,297 @@ const LOGARITHMS_2: [f64; 16] = [
     1.0,
 ];
 
+#[rustfmt::skip]
+each! {
+    fn add_ps(a: Ps, b: Ps) -> Ps = _mm512_add_ps;
+    fn sub_ps(a: Ps, b: Ps) -> Ps = _mm512_sub_ps;
+    fn mul_ps(a: Ps, b: Ps) -> Ps = _mm512_mul_ps;
+    fn div_ps(a: Ps, b: Ps) -> Ps = _mm512_div_ps;
+    fn min_ps(a: Ps, b: Ps) -> Ps = _mm512_min_ps;
+    fn max_ps(a: Ps, b: Ps) -> Ps = _mm512_max_ps;
+    fn scalef_ps(a: Ps, b: Ps) -> Ps = _mm512_scalef_ps;
+    fn fmadd_ps(a: Ps, b: Ps, c: Ps) -> Ps = _mm512_fmadd_ps;
+    fn fmsub_ps(a: Ps, b: Ps, c: Ps) -> Ps = _mm512_fmsub_ps;
+    fn fnmadd_ps(a: Ps, b: Ps, c: Ps) -> Ps = _mm512_fnmadd_ps;
+    fn abs_ps(a: Ps) -> Ps = _mm512_abs_ps;
+    fn sqrt_ps(a: Ps) -> Ps = _mm512_sqrt_ps;
+    fn getexp_ps(a: Ps) -> Ps = _mm512_getexp_ps;
+    fn round_ps(a: Ps) -> Ps = _mm512_roundscale_ps::<NEAREST>;
+    fn getmant_ps(a: Ps) -> Ps = _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>;
+    fn greater_ps(a: Ps, b: Ps) -> M16 = _mm512_cmp_ps_mask::<_CMP_GT_OQ>;
+    fn mask_mov_ps(a: Ps, m: M16, b: Ps) -> Ps = _mm512_mask_mov_ps;
+    fn mask_sub_ps(a: Ps, m: M16, b: Ps, c: Ps) -> Ps = _mm512_mask_sub_ps;
+    fn castps_si512(a: Ps) -> Pi = _mm512_castps_si512;
+    fn castsi512_ps(a: Pi) -> Ps = _mm512_castsi512_ps;
+    fn add_pd(a: Pd, b: Pd) -> Pd = _mm512_add_pd;
+    fn sub_pd(a: Pd, b: Pd) -> Pd = _mm512_sub_pd;
+    fn mul_pd(a: Pd, b: Pd) -> Pd = _mm512_mul_pd;
+    fn div_pd(a: Pd, b: Pd) -> Pd = _mm512_div_pd;
+    fn min_pd(a: Pd, b: Pd) -> Pd = _mm512_min_pd;
+    fn max_pd(a: Pd, b: Pd) -> Pd = _mm512_max_pd;
+    fn scalef_pd(a: Pd, b: Pd) -> Pd = _mm512_scalef_pd;
+    fn fmadd_pd(a: Pd, b: Pd, c: Pd) -> Pd = _mm512_fmadd_pd;
+    fn fmsub_pd(a: Pd, b: Pd, c: Pd) -> Pd = _mm512_fmsub_pd;
+    fn fnmadd_pd(a: Pd, b: Pd, c: Pd) -> Pd = _mm512_fnmadd_pd;
+    fn abs_pd(a: Pd) -> Pd = _mm512_abs_pd;
+    fn sqrt_pd(a: Pd) -> Pd = _mm512_sqrt_pd;
+    fn getexp_pd(a: Pd) -> Pd = _mm512_getexp_pd;
+    fn round_pd(a: Pd) -> Pd = _mm512_roundscale_pd::<NEAREST>;
+    fn getmant_pd(a: Pd) -> Pd = _mm512_getmant_pd::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>;
+    fn greater_pd(a: Pd, b: Pd) -> M8 = _mm512_cmp_pd_mask::<_CMP_GT_OQ>;
+    fn mask_mov_pd(a: Pd, m: M8, b: Pd) -> Pd = _mm512_mask_mov_pd;
+    fn mask_sub_pd(a: Pd, m: M8, b: Pd, c: Pd) -> Pd = _mm512_mask_sub_pd;
+    fn castpd_si512(a: Pd) -> Pi = _mm512_castpd_si512;
+    fn castsi512_pd(a: Pi) -> Pd = _mm512_castsi512_pd;
+    fn permutexvar_ps(index: Pi, a: Ps) -> Ps = _mm512_permutexvar_ps;
+    fn permutex2var_pd(a: Pd, index: Pi, b: Pd) -> Pd = _mm512_permutex2var_pd;
+    fn and_si512(a: Pi, b: Pi) -> Pi = _mm512_and_si512;
+    fn or_si512(a: Pi, b: Pi) -> Pi = _mm512_or_si512;
+    fn xor_si512(a: Pi, b: Pi) -> Pi = _mm512_xor_si512;
+    fn index_epi32(a: Pi) -> Pi = _mm512_srli_epi32::<19>;
+    fn index_epi64(a: Pi) -> Pi = _mm512_srli_epi64::<48>;
+    fn slli30_epi32(a: Pi) -> Pi = _mm512_slli_epi32::<30>;
+    fn slli62_epi64(a: Pi) -> Pi = _mm512_slli_epi64::<62>;
+    fn test_epi32_mask(a: Pi, b: Pi) -> M16 = _mm512_test_epi32_mask;
+    fn test_epi64_mask(a: Pi, b: Pi) -> M8 = _mm512_test_epi64_mask;
+    fn cvtps_pd(a: Ph) -> Pd = _mm512_cvtps_pd;
+    fn cvtpd_ps(a: Pd) -> Ph = _mm512_cvtpd_ps;
+    fn castps512_ps256(a: Ps) -> Ph = _mm512_castps512_ps256;
+    fn extractf32x8_ps(a: Ps) -> Ph = _mm512_extractf32x8_ps::<1>;
+    fn castps256_ps512(a: Ph) -> Ps = _mm512_castps256_ps512;
+    fn insertf32x8(a: Ps, b: Ph) -> Ps = _mm512_insertf32x8::<1>;
+}
+
+#[rustfmt::skip]
 avx512! {
-    fn table(index: __m512i, entries: &[f32; 16]) -> __m512 {
+    fn set1_ps(x: f32) -> Ps<K> { [_mm512_set1_ps(x); K] }
+    fn set1_pd(x: f64) -> Pd<K> { [_mm512_set1_pd(x); K] }
+    fn set1_epi32(x: i32) -> Pi<K> { [_mm512_set1_epi32(x); K] }
+    fn set1_epi64(x: i64) -> Pi<K> { [_mm512_set1_epi64(x); K] }
+}
+
+avx512! {
+    fn table(index: Pi<K>, entries: &[f32; 16]) -> Ps<K> {
         // SAFETY: 16 of f32 are 64 bytes.
-        _mm512_permutexvar_ps(index, unsafe { _mm512_loadu_ps(entries.as_ptr()) })
+        permutexvar_ps(index, [unsafe { _mm512_loadu_ps(entries.as_ptr()) }; K])
     }
 
-    fn table_f64(index: __m512i, entries: &[f64; 16]) -> __m512d {
+    fn table_f64(index: Pi<K>, entries: &[f64; 16]) -> Pd<K> {
         // SAFETY: 16 of f64 are twice 64 bytes.
         let halves = unsafe { (_mm512_loadu_pd(entries.as_ptr()), _mm512_loadu_pd(entries.as_ptr().add(8))) };
-        _mm512_permutex2var_pd(halves.0, index, halves.1)
+        permutex2var_pd([halves.0; K], index, [halves.1; K])
     }
 
-    fn exp(x: __m512) -> __m512 {
+    fn exp(x: Ps<K>) -> Ps<K> {
         // Kept where 2^n is finite; NaN stays, as the second operand.
-        let x = _mm512_max_ps(_mm512_set1_ps(-105.0), _mm512_min_ps(_mm512_set1_ps(90.0), x));
-        let n = _mm512_roundscale_ps::<NEAREST>(_mm512_mul_ps(x, _mm512_set1_ps(1.442695)));
-        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.6931472), x);
-        let r = _mm512_fmadd_ps(n, _mm512_set1_ps(1.9046542e-9), r);
+        let x = max_ps(set1_ps(-105.0), min_ps(set1_ps(90.0), x));
+        let n = round_ps(mul_ps(x, set1_ps(1.442695)));
+        let r = fnmadd_ps(n, set1_ps(0.6931472), x);
+        let r = fmadd_ps(n, set1_ps(1.9046542e-9), r);
         let p = horner_ps!(r, 0.0013839072, 0.008369201, 0.041668102, 0.16666517, 0.49999994, 1.0, 1.0);
-        _mm512_scalef_ps(p, n)
+        scalef_ps(p, n)
     }
 
-    fn exp_f64(x: __m512d) -> __m512d {
-        let x = _mm512_max_pd(_mm512_set1_pd(-747.0), _mm512_min_pd(_mm512_set1_pd(711.0), x));
-        let n = _mm512_roundscale_pd::<NEAREST>(_mm512_mul_pd(x, _mm512_set1_pd(1.4426950408889634)));
-        let r = _mm512_fnmadd_pd(n, _mm512_set1_pd(0.6931471805599453), x);
-        let r = _mm512_fmadd_pd(n, _mm512_set1_pd(-2.3190468138462996e-17), r);
+    fn exp_f64(x: Pd<K>) -> Pd<K> {
+        let x = max_pd(set1_pd(-747.0), min_pd(set1_pd(711.0), x));
+        let n = round_pd(mul_pd(x, set1_pd(1.4426950408889634)));
+        let r = fnmadd_pd(n, set1_pd(0.6931471805599453), x);
+        let r = fmadd_pd(n, set1_pd(-2.3190468138462996e-17), r);
         let p = horner_pd!(
             r, 2.5018739127334764e-08, 2.7630762680642114e-07, 2.7557534367082004e-06, 2.480149171819431e-05,
             0.0001984126955643801, 0.001388888894488755, 0.008333333333475502, 0.04166666666652573,
             0.16666666666666435, 0.5000000000000011, 1.0, 1.0
         );
-        _mm512_scalef_pd(p, n)
+        scalef_pd(p, n)
     }
 
-    fn ln(x: __m512) -> __m512 {
-        let m = _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(x);
-        let k = _mm512_getexp_ps(x);
+    fn ln(x: Ps<K>) -> Ps<K> {
+        let m = getmant_ps(x);
+        let k = getexp_ps(x);
         // The upper four bits of the significand; a permutation looks at no others.
-        let index = _mm512_srli_epi32::<19>(_mm512_castps_si512(m));
-        let f = _mm512_fmsub_ps(m, table(index, &RECIPROCALS), _mm512_set1_ps(1.0));
-        let high = _mm512_fmadd_ps(k, _mm512_set1_ps(0.69314575), table(index, &LOGARITHMS));
-        let low = _mm512_fmadd_ps(k, _mm512_set1_ps(1.4286068e-6), table(index, &LOGARITHMS_LOW));
+        let index = index_epi32(castps_si512(m));
+        let f = fmsub_ps(m, table(index, &RECIPROCALS), set1_ps(1.0));
+        let high = fmadd_ps(k, set1_ps(0.69314575), table(index, &LOGARITHMS));
+        let low = fmadd_ps(k, set1_ps(1.4286068e-6), table(index, &LOGARITHMS_LOW));
         let p = horner_ps!(f, -0.155_005_63, 0.200_028_53, -0.250_017_18, 0.333_333_42, -0.5);
-        let rest = _mm512_fmadd_ps(p, _mm512_mul_ps(f, f), low);
-        _mm512_add_ps(high, _mm512_add_ps(f, rest))
+        let rest = fmadd_ps(p, mul_ps(f, f), low);
+        add_ps(high, add_ps(f, rest))
     }
 
-    fn ln_f64(x: __m512d) -> __m512d {
-        let m = _mm512_getmant_pd::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(x);
-        let k = _mm512_getexp_pd(x);
-        let index = _mm512_srli_epi64::<48>(_mm512_castpd_si512(m));
-        let f = _mm512_fmsub_pd(m, table_f64(index, &RECIPROCALS_F64), _mm512_set1_pd(1.0));
-        let high = _mm512_fmadd_pd(k, _mm512_set1_pd(0.6931471805601177), table_f64(index, &LOGARITHMS_F64));
-        let low = _mm512_fmadd_pd(k, _mm512_set1_pd(-1.7239444525614835e-13), table_f64(index, &LOGARITHMS_F64_LOW));
+    fn ln_f64(x: Pd<K>) -> Pd<K> {
+        let m = getmant_pd(x);
+        let k = getexp_pd(x);
+        let index = index_epi64(castpd_si512(m));
+        let f = fmsub_pd(m, table_f64(index, &RECIPROCALS_F64), set1_pd(1.0));
+        let high = fmadd_pd(k, set1_pd(0.6931471805601177), table_f64(index, &LOGARITHMS_F64));
+        let low = fmadd_pd(k, set1_pd(-1.7239444525614835e-13), table_f64(index, &LOGARITHMS_F64_LOW));
         let p = horner_pd!(
             f, 0.078655918904597789, -0.099574985734658722, 0.11113207881397248, -0.1250013670184797,
             0.14285713744382651, -0.16666666543282005, 0.1999999999953899, -0.25000000000041072,
             0.33333333333333482, -0.5
         );
-        let rest = _mm512_fmadd_pd(p, _mm512_mul_pd(f, f), low);
-        _mm512_add_pd(high, _mm512_add_pd(f, rest))
+        let rest = fmadd_pd(p, mul_pd(f, f), low);
+        add_pd(high, add_pd(f, rest))
     }
 
-    fn sin(x: __m512) -> __m512 {
+    fn sin(x: Ps<K>) -> Ps<K> {
         // Cody & Waite's reduction to high + low, as in `src/math/reduce_pi2.ufk`; larger x than 2^17 are not asked for.
-        let shift = _mm512_set1_ps(12582912.0);
-        let t = _mm512_fmadd_ps(x, _mm512_set1_ps(0.63661975), shift);
-        let n = _mm512_sub_ps(t, shift);
-        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.5707964), x);
-        let w = _mm512_mul_ps(n, _mm512_set1_ps(-4.371139e-8));
-        let w_rest = _mm512_fmsub_ps(n, _mm512_set1_ps(-4.371139e-8), w);
-        let high = _mm512_sub_ps(r, w);
-        let d = _mm512_sub_ps(_mm512_sub_ps(r, high), w);
-        let low = _mm512_fmadd_ps(n, _mm512_set1_ps(1.7151245e-15), _mm512_sub_ps(d, w_rest));
-        let z = _mm512_fmadd_ps(high, high, _mm512_mul_ps(_mm512_add_ps(high, high), low));
+        let shift = set1_ps(12582912.0);
+        let t = fmadd_ps(x, set1_ps(0.63661975), shift);
+        let n = sub_ps(t, shift);
+        let r = fnmadd_ps(n, set1_ps(1.5707964), x);
+        let w = mul_ps(n, set1_ps(-4.371139e-8));
+        let w_rest = fmsub_ps(n, set1_ps(-4.371139e-8), w);
+        let high = sub_ps(r, w);
+        let d = sub_ps(sub_ps(r, high), w);
+        let low = fmadd_ps(n, set1_ps(1.7151245e-15), sub_ps(d, w_rest));
+        let z = fmadd_ps(high, high, mul_ps(add_ps(high, high), low));
         let s = horner_ps!(z, -0.00019518095, 0.008332188, -0.16666655);
-        let s = _mm512_add_ps(high, _mm512_fmadd_ps(s, _mm512_mul_ps(z, high), low));
+        let s = add_ps(high, fmadd_ps(s, mul_ps(z, high), low));
         let c = horner_ps!(z, 0.000024432327, -0.001388731, 0.041666646, -0.5, 1.0);
-        let q = _mm512_castps_si512(t);
-        let y = _mm512_mask_mov_ps(s, _mm512_test_epi32_mask(q, _mm512_set1_epi32(1)), c);
-        let sign = _mm512_and_si512(_mm512_slli_epi32::<30>(q), _mm512_set1_epi32(i32::MIN));
-        _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(y), sign))
+        let q = castps_si512(t);
+        let y = mask_mov_ps(s, test_epi32_mask(q, set1_epi32(1)), c);
+        let sign = and_si512(slli30_epi32(q), set1_epi32(i32::MIN));
+        castsi512_ps(xor_si512(castps_si512(y), sign))
     }
 
-    fn sin_f64(x: __m512d) -> __m512d {
-        let shift = _mm512_set1_pd(6755399441055744.0);
-        let t = _mm512_fmadd_pd(x, _mm512_set1_pd(0.6366197723675814), shift);
-        let n = _mm512_sub_pd(t, shift);
-        let r = _mm512_fnmadd_pd(n, _mm512_set1_pd(1.5707963267948966), x);
-        let w = _mm512_mul_pd(n, _mm512_set1_pd(6.123233995736766e-17));
-        let w_rest = _mm512_fmsub_pd(n, _mm512_set1_pd(6.123233995736766e-17), w);
-        let high = _mm512_sub_pd(r, w);
-        let d = _mm512_sub_pd(_mm512_sub_pd(r, high), w);
-        let low = _mm512_fmadd_pd(n, _mm512_set1_pd(1.4973849048591698e-33), _mm512_sub_pd(d, w_rest));
-        let z = _mm512_fmadd_pd(high, high, _mm512_mul_pd(_mm512_add_pd(high, high), low));
+    fn sin_f64(x: Pd<K>) -> Pd<K> {
+        let shift = set1_pd(6755399441055744.0);
+        let t = fmadd_pd(x, set1_pd(0.6366197723675814), shift);
+        let n = sub_pd(t, shift);
+        let r = fnmadd_pd(n, set1_pd(1.5707963267948966), x);
+        let w = mul_pd(n, set1_pd(6.123233995736766e-17));
+        let w_rest = fmsub_pd(n, set1_pd(6.123233995736766e-17), w);
+        let high = sub_pd(r, w);
+        let d = sub_pd(sub_pd(r, high), w);
+        let low = fmadd_pd(n, set1_pd(1.4973849048591698e-33), sub_pd(d, w_rest));
+        let z = fmadd_pd(high, high, mul_pd(add_pd(high, high), low));
         let s = horner_pd!(
             z, 1.5895432682981633e-10, -2.5050734380871927e-08, 2.7557313538475656e-06,
             -0.00019841269829358468, 0.00833333333332184, -0.1666666666666663
         );
-        let s = _mm512_add_pd(high, _mm512_fmadd_pd(s, _mm512_mul_pd(z, high), low));
+        let s = add_pd(high, fmadd_pd(s, mul_pd(z, high), low));
         let c = horner_pd!(
             z, -1.1358683451490761e-11, 2.087570427299419e-09, -2.755731421008584e-07, 2.48015872889837e-05,
             -0.0013888888888873325, 0.041666666666666595, -0.5, 1.0
         );
-        let q = _mm512_castpd_si512(t);
-        let y = _mm512_mask_mov_pd(s, _mm512_test_epi64_mask(q, _mm512_set1_epi64(1)), c);
-        let sign = _mm512_and_si512(_mm512_slli_epi64::<62>(q), _mm512_set1_epi64(i64::MIN));
-        _mm512_castsi512_pd(_mm512_xor_si512(_mm512_castpd_si512(y), sign))
+        let q = castpd_si512(t);
+        let y = mask_mov_pd(s, test_epi64_mask(q, set1_epi64(1)), c);
+        let sign = and_si512(slli62_epi64(q), set1_epi64(i64::MIN));
+        castsi512_pd(xor_si512(castpd_si512(y), sign))
     }
 
-    fn tanh(x: __m512) -> __m512 {
-        let a = _mm512_min_ps(_mm512_set1_ps(10.0), _mm512_abs_ps(x));
-        let z = _mm512_mul_ps(a, a);
+    fn tanh(x: Ps<K>) -> Ps<K> {
+        let a = min_ps(set1_ps(10.0), abs_ps(x));
+        let z = mul_ps(a, a);
         let p = horner_ps!(
             z, -0.00035844083, 0.0023013253, -0.007946052, 0.02148662, -0.05387979, 0.13332344, -0.33333296
         );
-        let near = _mm512_fmadd_ps(p, _mm512_mul_ps(z, a), a);
+        let near = fmadd_ps(p, mul_ps(z, a), a);
         // 1 - 2 / (e^2a + 1)
-        let n = _mm512_roundscale_ps::<NEAREST>(_mm512_mul_ps(a, _mm512_set1_ps(2.88539)));
-        let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.3465736), a);
+        let n = round_ps(mul_ps(a, set1_ps(2.88539)));
+        let r = fnmadd_ps(n, set1_ps(0.3465736), a);
         let e = horner_ps!(r, 0.088470265, 0.2678026, 0.6666919, 1.3333216, 1.9999998, 2.0, 1.0);
-        let below = _mm512_add_ps(_mm512_scalef_ps(e, n), _mm512_set1_ps(1.0));
-        let far = _mm512_sub_ps(_mm512_set1_ps(1.0), _mm512_div_ps(_mm512_set1_ps(2.0), below));
-        let is_far = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, _mm512_set1_ps(1.0));
-        let y = _mm512_castps_si512(_mm512_mask_mov_ps(near, is_far, far));
-        let sign = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(i32::MIN));
-        _mm512_castsi512_ps(_mm512_or_si512(y, sign))
+        let below = add_ps(scalef_ps(e, n), set1_ps(1.0));
+        let far = sub_ps(set1_ps(1.0), div_ps(set1_ps(2.0), below));
+        let is_far = greater_ps(a, set1_ps(1.0));
+        let y = castps_si512(mask_mov_ps(near, is_far, far));
+        let sign = and_si512(castps_si512(x), set1_epi32(i32::MIN));
+        castsi512_ps(or_si512(y, sign))
     }
 
     /// x^y of half the lanes by f64, for positive x.
-    fn pow_half(x: __m256, y: __m256) -> __m256 {
-        let (x, y) = (_mm512_cvtps_pd(x), _mm512_cvtps_pd(y));
-        let m = _mm512_getmant_pd::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(x);
-        let index = _mm512_srli_epi64::<48>(_mm512_castpd_si512(m));
-        let f = _mm512_fmsub_pd(m, table_f64(index, &RECIPROCALS_F64), _mm512_set1_pd(1.0));
-        let k = _mm512_add_pd(_mm512_getexp_pd(x), table_f64(index, &LOGARITHMS_2));
+    fn pow_half(x: Ph<K>, y: Ph<K>) -> Ph<K> {
+        let (x, y) = (cvtps_pd(x), cvtps_pd(y));
+        let m = getmant_pd(x);
+        let index = index_epi64(castpd_si512(m));
+        let f = fmsub_pd(m, table_f64(index, &RECIPROCALS_F64), set1_pd(1.0));
+        let k = add_pd(getexp_pd(x), table_f64(index, &LOGARITHMS_2));
         let p = horner_pd!(
             f, -0.22328494243457597, 0.28856307762626057, -0.36069962887248983, 0.48089851519834514,
             -0.7213475119613405, 1.4426950408665163
         );
-        let e = _mm512_mul_pd(y, _mm512_fmadd_pd(p, f, k));
-        let e = _mm512_max_pd(_mm512_set1_pd(-160.0), _mm512_min_pd(_mm512_set1_pd(130.0), e));
-        let n = _mm512_roundscale_pd::<NEAREST>(e);
+        let e = mul_pd(y, fmadd_pd(p, f, k));
+        let e = max_pd(set1_pd(-160.0), min_pd(set1_pd(130.0), e));
+        let n = round_pd(e);
         let p = horner_pd!(
-            _mm512_sub_pd(e, n), 0.00015345786666001931, 0.0013399931014488829, 0.009618489051304406,
+            sub_pd(e, n), 0.00015345786666001931, 0.0013399931014488829, 0.009618489051304406,
             0.055503287776026854, 0.24022646889763896, 0.6931472057368721, 1.0000000005542838
         );
-        _mm512_cvtpd_ps(_mm512_scalef_pd(p, n))
+        cvtpd_ps(scalef_pd(p, n))
     }
 
-    fn pow(x: __m512, y: __m512) -> __m512 {
-        let low = pow_half(_mm512_castps512_ps256(x), _mm512_castps512_ps256(y));
-        let high = pow_half(_mm512_extractf32x8_ps::<1>(x), _mm512_extractf32x8_ps::<1>(y));
-        _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+    fn pow(x: Ps<K>, y: Ps<K>) -> Ps<K> {
+        let low = pow_half(castps512_ps256(x), castps512_ps256(y));
+        let high = pow_half(extractf32x8_ps(x), extractf32x8_ps(y));
+        insertf32x8(castps256_ps512(low), high)
     }
 
-    /// 1 / x by Newton's method, within about 1 ULP, for x whose reciprocal is normal.
-    fn reciprocal(x: __m512) -> __m512 {
-        let r = _mm512_rcp14_ps(x);
-        _mm512_fmadd_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(1.0)), r)
-    }
-
-    /// 1 / sqrt(x) in the same way.
-    fn reciprocal_root(x: __m512) -> __m512 {
-        let r = _mm512_rsqrt14_ps(x);
-        let rest = _mm512_fnmadd_ps(_mm512_mul_ps(x, r), r, _mm512_set1_ps(1.0));
-        _mm512_fmadd_ps(_mm512_mul_ps(r, _mm512_set1_ps(0.5)), rest, r)
-    }
-
-    fn reciprocal_f64(x: __m512d) -> __m512d {
-        let one = _mm512_set1_pd(1.0);
-        let r = _mm512_rcp14_pd(x);
-        let r = _mm512_fmadd_pd(r, _mm512_fnmadd_pd(x, r, one), r);
-        _mm512_fmadd_pd(r, _mm512_fnmadd_pd(x, r, one), r)
-    }
-
-    fn reciprocal_root_f64(x: __m512d) -> __m512d {
-        let (one, half) = (_mm512_set1_pd(1.0), _mm512_set1_pd(0.5));
-        let r = _mm512_rsqrt14_pd(x);
-        let rest = _mm512_fnmadd_pd(_mm512_mul_pd(x, r), r, one);
-        let r = _mm512_fmadd_pd(_mm512_mul_pd(r, half), rest, r);
-        let rest = _mm512_fnmadd_pd(_mm512_mul_pd(x, r), r, one);
-        _mm512_fmadd_pd(_mm512_mul_pd(r, half), rest, r)
-    }
-
-    fn normal_cdf(x: __m512) -> __m512 {
-        let one = _mm512_set1_ps(1.0);
-        let t = reciprocal(_mm512_fmadd_ps(_mm512_set1_ps(0.2316419), _mm512_abs_ps(x), one));
+    fn normal_cdf(x: Ps<K>) -> Ps<K> {
+        let one = set1_ps(1.0);
+        let t = div_ps(one, fmadd_ps(set1_ps(0.2316419), abs_ps(x), one));
         let p = horner_ps!(t, 1.330_274_5, -1.821_256, 1.781_477_9, -0.356_563_78, 0.319_381_53);
-        let e = exp(_mm512_mul_ps(_mm512_set1_ps(-0.5), _mm512_mul_ps(x, x)));
-        let tail = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(0.398_942_3), e), _mm512_mul_ps(p, t));
-        let right = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps());
-        _mm512_mask_sub_ps(tail, right, one, tail)
+        let e = exp(mul_ps(set1_ps(-0.5), mul_ps(x, x)));
+        let tail = mul_ps(mul_ps(set1_ps(0.398_942_3), e), mul_ps(p, t));
+        let right = greater_ps(x, set1_ps(0.0));
+        mask_sub_ps(tail, right, one, tail)
     }
 
-    fn black_scholes(spot: __m512, strike: __m512, years: __m512) -> (__m512, __m512) {
-        let one = _mm512_set1_ps(1.0);
-        let root = reciprocal_root(years);
-        let spread = _mm512_mul_ps(_mm512_set1_ps(0.3), _mm512_mul_ps(years, root));
-        let drift = _mm512_set1_ps(0.02 + 0.5 * 0.3 * 0.3);
-        let log = ln(_mm512_mul_ps(spot, reciprocal(strike)));
-        let d1 = _mm512_mul_ps(_mm512_fmadd_ps(drift, years, log), _mm512_mul_ps(root, _mm512_set1_ps(1.0 / 0.3)));
-        let discounted = _mm512_mul_ps(strike, exp(_mm512_mul_ps(_mm512_set1_ps(-0.02), years)));
-        let (cdf1, cdf2) = (normal_cdf(d1), normal_cdf(_mm512_sub_ps(d1, spread)));
-        let call = _mm512_fmsub_ps(spot, cdf1, _mm512_mul_ps(discounted, cdf2));
-        let put = _mm512_mul_ps(spot, _mm512_sub_ps(one, cdf1));
-        (call, _mm512_fmsub_ps(discounted, _mm512_sub_ps(one, cdf2), put))
+    fn black_scholes(spot: Ps<K>, strike: Ps<K>, years: Ps<K>) -> (Ps<K>, Ps<K>) {
+        let one = set1_ps(1.0);
+        let spread = mul_ps(set1_ps(0.3), sqrt_ps(years));
+        let drift = set1_ps(0.02 + 0.5 * 0.3 * 0.3);
+        let log = ln(div_ps(spot, strike));
+        let d1 = div_ps(fmadd_ps(drift, years, log), spread);
+        let discounted = mul_ps(strike, exp(mul_ps(set1_ps(-0.02), years)));
+        let (cdf1, cdf2) = (normal_cdf(d1), normal_cdf(sub_ps(d1, spread)));
+        let call = fmsub_ps(spot, cdf1, mul_ps(discounted, cdf2));
+        let put = mul_ps(spot, sub_ps(one, cdf1));
+        (call, fmsub_ps(discounted, sub_ps(one, cdf2), put))
     }
 
-    fn normal_cdf_f64(x: __m512d) -> __m512d {
-        let one = _mm512_set1_pd(1.0);
-        let t = reciprocal_f64(_mm512_fmadd_pd(_mm512_set1_pd(0.2316419), _mm512_abs_pd(x), one));
+    fn normal_cdf_f64(x: Pd<K>) -> Pd<K> {
+        let one = set1_pd(1.0);
+        let t = div_pd(one, fmadd_pd(set1_pd(0.2316419), abs_pd(x), one));
         let p = horner_pd!(t, 1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.319381530);
-        let e = exp_f64(_mm512_mul_pd(_mm512_set1_pd(-0.5), _mm512_mul_pd(x, x)));
-        let tail = _mm512_mul_pd(_mm512_mul_pd(_mm512_set1_pd(0.3989422804), e), _mm512_mul_pd(p, t));
-        let right = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(x, _mm512_setzero_pd());
-        _mm512_mask_sub_pd(tail, right, one, tail)
+        let e = exp_f64(mul_pd(set1_pd(-0.5), mul_pd(x, x)));
+        let tail = mul_pd(mul_pd(set1_pd(0.3989422804), e), mul_pd(p, t));
+        let right = greater_pd(x, set1_pd(0.0));
+        mask_sub_pd(tail, right, one, tail)
     }
 
-    fn black_scholes_f64(spot: __m512d, strike: __m512d, years: __m512d) -> (__m512d, __m512d) {
-        let one = _mm512_set1_pd(1.0);
-        let root = reciprocal_root_f64(years);
-        let spread = _mm512_mul_pd(_mm512_set1_pd(0.3), _mm512_mul_pd(years, root));
-        let drift = _mm512_set1_pd(0.02 + 0.5 * 0.3 * 0.3);
-        let log = ln_f64(_mm512_mul_pd(spot, reciprocal_f64(strike)));
-        let d1 = _mm512_mul_pd(_mm512_fmadd_pd(drift, years, log), _mm512_mul_pd(root, _mm512_set1_pd(1.0 / 0.3)));
-        let discounted = _mm512_mul_pd(strike, exp_f64(_mm512_mul_pd(_mm512_set1_pd(-0.02), years)));
-        let (cdf1, cdf2) = (normal_cdf_f64(d1), normal_cdf_f64(_mm512_sub_pd(d1, spread)));
-        let call = _mm512_fmsub_pd(spot, cdf1, _mm512_mul_pd(discounted, cdf2));
-        let put = _mm512_mul_pd(spot, _mm512_sub_pd(one, cdf1));
-        (call, _mm512_fmsub_pd(discounted, _mm512_sub_pd(one, cdf2), put))
+    fn black_scholes_f64(spot: Pd<K>, strike: Pd<K>, years: Pd<K>) -> (Pd<K>, Pd<K>) {
+        let one = set1_pd(1.0);
+        let spread = mul_pd(set1_pd(0.3), sqrt_pd(years));
+        let drift = set1_pd(0.02 + 0.5 * 0.3 * 0.3);
+        let log = ln_f64(div_pd(spot, strike));
+        let d1 = div_pd(fmadd_pd(drift, years, log), spread);
+        let discounted = mul_pd(strike, exp_f64(mul_pd(set1_pd(-0.02), years)));
+        let (cdf1, cdf2) = (normal_cdf_f64(d1), normal_cdf_f64(sub_pd(d1, spread)));
+        let call = fmsub_pd(spot, cdf1, mul_pd(discounted, cdf2));
+        let put = mul_pd(spot, sub_pd(one, cdf1));
+        (call, fmsub_pd(discounted, sub_pd(one, cdf2), put))
     }
 }
 
 /// Defines a function over slices: `N` vectors are in flight; what fills no `N` vectors of the shortest slice is left out.
 macro_rules! over_slices {
-    ($(fn $name:ident = $f:ident($($arg:ident),+) of $type:ty; $load:ident, $store:ident;)*) => { $(
+    ($(fn $name:ident = $f:ident($($arg:ident),+) of $type:ty; $blank:ident, $load:ident, $store:ident;)*) => { $(
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
         pub(crate) fn $name<const N: usize>($($arg: &[$type],)+ out: &mut [$type]) {
             let lanes = 64 / size_of::<$type>();
             let n = [$($arg.len(),)+ out.len()].into_iter().min().unwrap_or(0);
             for at in (0..n / (N * lanes)).map(|group| group * N * lanes) {
-                // Not by `from_fn`, which would be a function without the instructions.
+                $(let from = $arg;
+                let mut $arg = [blank!($blank); N];
                 for i in 0..N {
-                    let at = at + i * lanes;
-                    // SAFETY: `at` and a vector after it are within the shortest slice.
-                    let y = $f($(unsafe { $load($arg.as_ptr().add(at)) }),+);
+                    // SAFETY: `at` and N vectors after it are within the shortest slice.
+                    $arg[i] = unsafe { $load(from.as_ptr().add(at + i * lanes)) };
+                })+
+                let results = $f($($arg),+);
+                for i in 0..N {
                     // SAFETY: as above.
-                    unsafe { $store(out.as_mut_ptr().add(at), y) }
+                    unsafe { $store(out.as_mut_ptr().add(at + i * lanes), results[i]) }
                 }
             }
         }
@@ -388,19 +476,19 @@ macro_rules! over_slices {
 }
 
 over_slices! {
-    fn exp_all = exp(x) of f32; _mm512_loadu_ps, _mm512_storeu_ps;
-    fn exp_f64_all = exp_f64(x) of f64; _mm512_loadu_pd, _mm512_storeu_pd;
-    fn ln_all = ln(x) of f32; _mm512_loadu_ps, _mm512_storeu_ps;
-    fn ln_f64_all = ln_f64(x) of f64; _mm512_loadu_pd, _mm512_storeu_pd;
-    fn sin_all = sin(x) of f32; _mm512_loadu_ps, _mm512_storeu_ps;
-    fn sin_f64_all = sin_f64(x) of f64; _mm512_loadu_pd, _mm512_storeu_pd;
-    fn tanh_all = tanh(x) of f32; _mm512_loadu_ps, _mm512_storeu_ps;
-    fn pow_all = pow(x, y) of f32; _mm512_loadu_ps, _mm512_storeu_ps;
+    fn exp_all = exp(x) of f32; Ps, _mm512_loadu_ps, _mm512_storeu_ps;
+    fn exp_f64_all = exp_f64(x) of f64; Pd, _mm512_loadu_pd, _mm512_storeu_pd;
+    fn ln_all = ln(x) of f32; Ps, _mm512_loadu_ps, _mm512_storeu_ps;
+    fn ln_f64_all = ln_f64(x) of f64; Pd, _mm512_loadu_pd, _mm512_storeu_pd;
+    fn sin_all = sin(x) of f32; Ps, _mm512_loadu_ps, _mm512_storeu_ps;
+    fn sin_f64_all = sin_f64(x) of f64; Pd, _mm512_loadu_pd, _mm512_storeu_pd;
+    fn tanh_all = tanh(x) of f32; Ps, _mm512_loadu_ps, _mm512_storeu_ps;
+    fn pow_all = pow(x, y) of f32; Ps, _mm512_loadu_ps, _mm512_storeu_ps;
 }
 
 /// The same for the two results of Black and Scholes.
 macro_rules! options {
-    ($(fn $name:ident = $f:ident of $type:ty; $load:ident, $store:ident;)*) => { $(
+    ($(fn $name:ident = $f:ident of $type:ty; $blank:ident, $load:ident, $store:ident;)*) => { $(
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
         pub(crate) fn $name<const N: usize>(
             [spot, strike, years]: [&[$type]; 3],
@@ -410,15 +498,20 @@ macro_rules! options {
             let shortest = spot.len().min(strike.len()).min(years.len());
             let n = shortest.min(call.len()).min(put.len());
             for at in (0..n / (N * lanes)).map(|group| group * N * lanes) {
+                let mut inputs = [[blank!($blank); N]; 3];
+                for (input, from) in inputs.iter_mut().zip([spot, strike, years]) {
+                    for i in 0..N {
+                        // SAFETY: `at` and N vectors after it are within the shortest slice.
+                        input[i] = unsafe { $load(from.as_ptr().add(at + i * lanes)) };
+                    }
+                }
+                let results = $f(inputs[0], inputs[1], inputs[2]);
                 for i in 0..N {
                     let at = at + i * lanes;
-                    // SAFETY: `at` and a vector after it are within the shortest slice.
-                    let load = |from: &[$type]| unsafe { $load(from.as_ptr().add(at)) };
-                    let y = $f(load(spot), load(strike), load(years));
                     // SAFETY: as above.
                     unsafe {
-                        $store(call.as_mut_ptr().add(at), y.0);
-                        $store(put.as_mut_ptr().add(at), y.1);
+                        $store(call.as_mut_ptr().add(at), results.0[i]);
+                        $store(put.as_mut_ptr().add(at), results.1[i]);
                     }
                 }
             }
@@ -427,6 +520,6 @@ macro_rules! options {
 }
 
 options! {
-    fn black_scholes_all = black_scholes of f32; _mm512_loadu_ps, _mm512_storeu_ps;
-    fn black_scholes_f64_all = black_scholes_f64 of f64; _mm512_loadu_pd, _mm512_storeu_pd;
+    fn black_scholes_all = black_scholes of f32; Ps, _mm512_loadu_ps, _mm512_storeu_ps;
+    fn black_scholes_f64_all = black_scholes_f64 of f64; Pd, _mm512_loadu_pd, _mm512_storeu_pd;
 }
