@@ -4,7 +4,13 @@
 //! together by instructions, tables of 16 entries in registers, and f64 for the power of f32. Every step is done for `K`
 //! vectors before the next, so that they are in flight at once.
 #![expect(unsafe_code, reason = "loads and stores by intrinsics")]
+#![expect(
+    clippy::approx_constant,
+    clippy::excessive_precision,
+    reason = "coefficients stand as they were computed"
+)]
 
+use crate::simd::Avx512;
 use std::arch::x86_64::*;
 
 /// `K` vectors of 16 f32, of 8 f64, of integers, and of 8 f32.
@@ -454,8 +460,15 @@ avx512! {
 /// Defines a function over slices: `N` vectors are in flight; what fills no `N` vectors of the shortest slice is left out.
 macro_rules! over_slices {
     ($(fn $name:ident = $f:ident($($arg:ident),+) of $type:ty; $blank:ident, $load:ident, $store:ident;)*) => { $(
+        pub(crate) fn $name<const N: usize>(_s: Avx512, $($arg: &[$type],)+ out: &mut [$type]) {
+            // SAFETY: `_s` exists only where the processor has the instructions.
+            unsafe { inside::$name::<N>($($arg,)+ out) }
+        }
+    )*
+
+    mod inside { use super::*; $(
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        pub(crate) fn $name<const N: usize>($($arg: &[$type],)+ out: &mut [$type]) {
+        pub(super) fn $name<const N: usize>($($arg: &[$type],)+ out: &mut [$type]) {
             let lanes = 64 / size_of::<$type>();
             let n = [$($arg.len(),)+ out.len()].into_iter().min().unwrap_or(0);
             for at in (0..n / (N * lanes)).map(|group| group * N * lanes) {
@@ -472,7 +485,7 @@ macro_rules! over_slices {
                 }
             }
         }
-    )* };
+    )* } };
 }
 
 over_slices! {
@@ -489,8 +502,15 @@ over_slices! {
 /// The same for the two results of Black and Scholes.
 macro_rules! options {
     ($(fn $name:ident = $f:ident of $type:ty; $blank:ident, $load:ident, $store:ident;)*) => { $(
+        pub(crate) fn $name<const N: usize>(_s: Avx512, inputs: [&[$type]; 3], outputs: [&mut [$type]; 2]) {
+            // SAFETY: `_s` exists only where the processor has the instructions.
+            unsafe { options::$name::<N>(inputs, outputs) }
+        }
+    )*
+
+    mod options { use super::*; $(
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        pub(crate) fn $name<const N: usize>(
+        pub(super) fn $name<const N: usize>(
             [spot, strike, years]: [&[$type]; 3],
             [call, put]: [&mut [$type]; 2],
         ) {
@@ -516,7 +536,7 @@ macro_rules! options {
                 }
             }
         }
-    )* };
+    )* } };
 }
 
 options! {

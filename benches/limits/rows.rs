@@ -1,8 +1,4 @@
 //! The rows: for each the data, the hand-written code, the kernel, and the comparison of their results.
-#![expect(
-    unsafe_code,
-    reason = "functions of AVX-512 are called where it was detected"
-)]
 
 use crate::loops::{BlendU8, Clip, Collatz, Julia, Mandelbrot, Murmur, Poly12, Saxpy};
 use crate::math;
@@ -416,17 +412,16 @@ fn clip(table: &mut Table<'_>, s: impl Simd) {
     }
 }
 
-/// The rows with math functions. Their functions need AVX-512, which `_s` shows to be there.
-pub(crate) fn math(table: &mut Table<'_>, _s: Avx512) {
-    math_f32(table);
-    math_f64(table);
-    pow(table);
-    black_scholes(table);
+/// The rows with math functions.
+pub(crate) fn math(table: &mut Table<'_>, s: Avx512) {
+    math_f32(table, s);
+    math_f64(table, s);
+    pow(table, s);
+    black_scholes(table, s);
 }
 
-fn math_f32(table: &mut Table<'_>) {
+fn math_f32(table: &mut Table<'_>, s: Avx512) {
     let x = floats(1, -80.0, 80.0, ELEMENTS);
-    // SAFETY: here and below, `math` shows that the processor has AVX-512.
     row!(
         table,
         "exp f32",
@@ -435,11 +430,10 @@ fn math_f32(table: &mut Table<'_>) {
         x.len(),
         7f32,
         close,
-        |N, out| unsafe { math::exp_all::<N>(&x, out) },
+        |N, out| math::exp_all::<N>(s, &x, out),
         (&x[..])
     );
     let x = floats(1, 0.001, 1000.0, ELEMENTS);
-    // SAFETY: as above.
     row!(
         table,
         "log f32",
@@ -448,11 +442,10 @@ fn math_f32(table: &mut Table<'_>) {
         x.len(),
         7f32,
         close,
-        |N, out| unsafe { math::ln_all::<N>(&x, out) },
+        |N, out| math::ln_all::<N>(s, &x, out),
         (&x[..])
     );
     let x = floats(1, -1e5, 1e5, ELEMENTS);
-    // SAFETY: as above.
     row!(
         table,
         "sin f32",
@@ -461,11 +454,10 @@ fn math_f32(table: &mut Table<'_>) {
         x.len(),
         7f32,
         close,
-        |N, out| unsafe { math::sin_all::<N>(&x, out) },
+        |N, out| math::sin_all::<N>(s, &x, out),
         (&x[..])
     );
     let x = floats(1, -5.0, 5.0, ELEMENTS);
-    // SAFETY: as above.
     row!(
         table,
         "tanh f32",
@@ -474,14 +466,13 @@ fn math_f32(table: &mut Table<'_>) {
         x.len(),
         7f32,
         close,
-        |N, out| unsafe { math::tanh_all::<N>(&x, out) },
+        |N, out| math::tanh_all::<N>(s, &x, out),
         (&x[..])
     );
 }
 
-fn math_f64(table: &mut Table<'_>) {
+fn math_f64(table: &mut Table<'_>, s: Avx512) {
     let x = doubles(1, -700.0, 700.0, ELEMENTS);
-    // SAFETY: here and below, `math` shows that the processor has AVX-512.
     row!(
         table,
         "exp f64",
@@ -490,11 +481,10 @@ fn math_f64(table: &mut Table<'_>) {
         x.len(),
         7f64,
         close_f64,
-        |N, out| unsafe { math::exp_f64_all::<N>(&x, out) },
+        |N, out| math::exp_f64_all::<N>(s, &x, out),
         (&x[..])
     );
     let x = doubles(1, 0.001, 1000.0, ELEMENTS);
-    // SAFETY: as above.
     row!(
         table,
         "log f64",
@@ -503,11 +493,10 @@ fn math_f64(table: &mut Table<'_>) {
         x.len(),
         7f64,
         close_f64,
-        |N, out| unsafe { math::ln_f64_all::<N>(&x, out) },
+        |N, out| math::ln_f64_all::<N>(s, &x, out),
         (&x[..])
     );
     let x = doubles(1, -1e5, 1e5, ELEMENTS);
-    // SAFETY: as above.
     row!(
         table,
         "sin f64",
@@ -516,17 +505,16 @@ fn math_f64(table: &mut Table<'_>) {
         x.len(),
         7f64,
         close_f64,
-        |N, out| unsafe { math::sin_f64_all::<N>(&x, out) },
+        |N, out| math::sin_f64_all::<N>(s, &x, out),
         (&x[..])
     );
 }
 
-fn pow(table: &mut Table<'_>) {
+fn pow(table: &mut Table<'_>, s: Avx512) {
     let (x, y) = (
         floats(1, 0.01, 100.0, ELEMENTS),
         floats(2, -10.0, 10.0, ELEMENTS),
     );
-    // SAFETY: `math` shows that the processor has AVX-512.
     row!(
         table,
         "pow f32",
@@ -535,13 +523,13 @@ fn pow(table: &mut Table<'_>) {
         x.len(),
         7f32,
         close,
-        |N, out| unsafe { math::pow_all::<N>(&x, &y, out) },
+        |N, out| math::pow_all::<N>(s, &x, &y, out),
         (&x[..], &y[..])
     );
 }
 
 /// The hand-written code fuses where the kernel does not, so prices agree only in proportion to spot and strike.
-fn black_scholes(table: &mut Table<'_>) {
+fn black_scholes(table: &mut Table<'_>, s: Avx512) {
     macro_rules! both {
         ($name:literal, $aim:literal, $numbers:ident, $f:ident, $kernel:expr, $within:literal) => {
             if table.wants($name) {
@@ -556,8 +544,7 @@ fn black_scholes(table: &mut Table<'_>) {
                 in_flight!(jobs, N, [1 2 4], || {
                     let mut out = shared.borrow_mut();
                     let (call, put) = &mut *out;
-                    // SAFETY: `math` shows that the processor has AVX-512.
-                    unsafe { math::$f::<N>([&spot, &strike, &years], [call, put]) }
+                    math::$f::<N>(s, [&spot, &strike, &years], [call, put])
                 });
                 jobs.push(Box::new(|| {
                     let out = (&mut theirs.0[..], &mut theirs.1[..]);

@@ -1,5 +1,7 @@
 //! Least times of jobs that run in turns, and the table of them.
 
+#![expect(clippy::print_stdout, reason = "prints a table")]
+
 use std::time::{Duration, Instant};
 
 /// For so long the jobs of a row take turns.
