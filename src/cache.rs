@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use ufc_ir::DType;
 use ufc_ir::cost::Cost;
-use ufc_target::{CompileOptions, Executable};
+use ufc_target::{BackendError, CompileOptions, Executable};
 
-use crate::dispatch::Picked;
+use crate::dispatch::{Picked, Sampler};
 use crate::error::Error;
 
 /// What tells the loops of a kernel apart.
@@ -18,6 +18,8 @@ pub(crate) struct LoopKey {
     pub(crate) target: &'static str,
     /// Device and code generation choices.
     pub(crate) options: CompileOptions,
+    /// How many devices of the back end had been lost by then.
+    pub(crate) generation: u32,
 }
 
 impl LoopKey {
@@ -26,6 +28,7 @@ impl LoopKey {
         self.target == picked.backend.name()
             && self.options.device.as_deref() == Some(picked.device.name.as_str())
             && self.options.interleave == interleave
+            && self.generation == picked.generation
     }
 }
 
@@ -37,13 +40,18 @@ pub(crate) struct Loop {
     pub(crate) outputs: Vec<DType>,
     /// The positions that the kernel asks for, in the order of their slots.
     pub(crate) positions: Vec<Option<u8>>,
+    /// What an element costs by what the function looks like.
     pub(crate) cost: Cost,
+    /// What an element costs by its inputs.
+    pub(crate) sampler: Sampler,
 }
 
 /// The loops compiled so far.
 #[derive(Debug, Default)]
 pub(crate) struct LoopCache {
     loops: RwLock<Vec<(LoopKey, Arc<Loop>)>>,
+    /// What targets cannot have, and why.
+    refused: RwLock<Vec<(LoopKey, BackendError)>>,
     /// Held while compiling, so that threads that want the same loop at once compile it once.
     compiling: Mutex<()>,
 }
@@ -62,6 +70,13 @@ impl LoopCache {
         loops.iter().for_each(|(key, ready)| f(key, ready));
     }
 
+    /// Why a target cannot have a loop that it was asked for before, if it cannot.
+    pub(crate) fn refusal(&self, is_wanted: impl Fn(&LoopKey) -> bool) -> Option<BackendError> {
+        let refused = self.refused.read().unwrap_or_else(|e| e.into_inner());
+        let found = refused.iter().find(|(key, _)| is_wanted(key));
+        found.map(|(_, error)| error.clone())
+    }
+
     /// The loop, compiled now if it has not been before.
     pub(crate) fn get_or_compile(
         &self,
@@ -75,7 +90,18 @@ impl LoopCache {
         if let Some(known) = self.get(|k, _| *k == key) {
             return Ok(known);
         }
-        let compiled = Arc::new(compile(&key)?);
+        let compiled = match compile(&key) {
+            Ok(compiled) => Arc::new(compiled),
+            Err(error) => {
+                if let Error::Backend { error, .. } = &error
+                    && matches!(error, BackendError::Unsupported(_))
+                {
+                    let mut refused = self.refused.write().unwrap_or_else(|e| e.into_inner());
+                    refused.push((key, error.clone()));
+                }
+                return Err(error);
+            }
+        };
         let mut loops = self.loops.write().unwrap_or_else(|e| e.into_inner());
         loops.push((key, compiled.clone()));
         Ok(compiled)

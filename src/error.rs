@@ -53,6 +53,13 @@ pub enum Error {
         /// What happened.
         error: BackendError,
     },
+    /// A device could not do something outside of any kernel, such as copying.
+    Device {
+        /// The device, such as `cuda:0`.
+        target: String,
+        /// What happened.
+        error: BackendError,
+    },
     /// A file could not be read or written.
     Io {
         /// The file.
@@ -129,6 +136,38 @@ impl fmt::Display for TargetError {
 
 impl std::error::Error for TargetError {}
 
+impl Error {
+    fn of_backend(&self) -> Option<&BackendError> {
+        match self {
+            Error::Backend { error, .. } | Error::Device { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the target lacks something that was asked for.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        matches!(self.of_backend(), Some(BackendError::Unsupported(_)))
+    }
+
+    /// Whether another target may do better.
+    pub(crate) fn is_of_target(&self) -> bool {
+        let error = self.of_backend();
+        error.is_some_and(|error| *error != BackendError::Cancelled)
+    }
+
+    /// The same, if it is a device's, said of a kernel.
+    pub(crate) fn of_kernel(self, kernel: &str) -> Error {
+        match self {
+            Error::Device { target, error } => Error::Backend {
+                kernel: kernel.to_string(),
+                target,
+                error,
+            },
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -151,6 +190,7 @@ impl fmt::Display for Error {
                 target,
                 error,
             } => write!(f, "kernel `{kernel}` on target `{target}`: {error}"),
+            Error::Device { target, error } => write!(f, "target `{target}`: {error}"),
             Error::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Internal { stage, message } => {
                 write!(f, "this is a bug in ufc, found after {stage}: {message}")
@@ -207,7 +247,7 @@ impl fmt::Display for SourceError {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Backend { error, .. } => Some(error),
+            Error::Backend { error, .. } | Error::Device { error, .. } => Some(error),
             Error::Io { error, .. } => Some(error),
             Error::Ir(error) => Some(error),
             Error::Array(error) => Some(error),

@@ -17,14 +17,15 @@ mod plan;
 mod quick;
 mod raw;
 pub mod render;
+pub mod units;
 mod ufunc;
 
-pub use array::{Array, View, ViewMut};
+pub use array::{Array, DeviceArray, TypedDeviceArray, View, ViewMut};
 pub use call::{Call, CallOptions};
 pub use dispatch::Target;
 pub use error::{Error, SourceError, TargetError};
 pub use module::Module;
-pub use plan::Plan;
+pub use plan::{Measured, Plan, Report};
 pub use raw::RawLoop;
 pub use ufc_ir::{Const, DType};
 pub use ufc_lang::{diag::Diagnostic, span::Span};

@@ -1,8 +1,12 @@
 //! What was decided for a call, in a form that explains itself.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use ufc_ir::DType;
+
+use crate::dispatch::{Estimate, Transfers};
+use crate::units;
 
 /// The decisions about one call: which target, which loop, how many threads, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +39,59 @@ pub struct Plan {
     pub ops_per_element: f64,
     /// Bytes read and written per element.
     pub bytes_per_element: f64,
+    /// How long it is estimated to take, and what it is to move.
+    pub estimate: Estimate,
+    /// Whether the estimate is from figures measured on this machine, not from assumed ones.
+    pub is_calibrated: bool,
+    /// What else is worth a line: operands that are elsewhere, devices that were tried in vain.
+    pub notes: Vec<String>,
+    /// What the call took in truth, once it is done: see [`Report`].
+    pub measured: Option<Measured>,
+}
+
+/// What a call took.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// The device that it ran on, such as `cuda:0`.
+    pub target: String,
+    /// Seconds from the call to its results, compilation included.
+    pub seconds: f64,
+    /// Bytes copied to devices.
+    pub uploaded: u64,
+    /// Bytes copied from devices.
+    pub downloaded: u64,
+    /// Into how many parts it was cut.
+    pub chunks: usize,
+    /// How many of the host's threads took part at most.
+    pub threads: usize,
+    /// What happened on the way: operands that were moved, devices that were tried in vain.
+    pub notes: Vec<String>,
+}
+
+impl Measured {
+    pub(crate) fn add(&mut self, moved: Transfers) {
+        self.uploaded += moved.uploaded;
+        self.downloaded += moved.downloaded;
+    }
+}
+
+/// Is told what a call took: see [`crate::CallOptions::report`].
+#[derive(Debug, Default)]
+pub struct Report {
+    measured: Mutex<Option<Measured>>,
+}
+
+impl Report {
+    /// What the last call that was given this report took; none before the first one is done.
+    pub fn get(&self) -> Option<Measured> {
+        let measured = self.measured.lock();
+        measured.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, measured: Measured) {
+        let slot = self.measured.lock();
+        *slot.unwrap_or_else(PoisonError::into_inner) = Some(measured);
+    }
 }
 
 impl fmt::Display for Plan {
@@ -67,10 +124,40 @@ impl fmt::Display for Plan {
             self.shape, self.loop_dims
         )?;
         writeln!(f, "threads  {} ({})", self.threads, self.threads_reason)?;
-        write!(
+        writeln!(
             f,
             "cost     about {:.0} operations and {:.0} bytes per element",
             self.ops_per_element, self.bytes_per_element
-        )
+        )?;
+        let by = match self.is_calibrated {
+            true => "by figures measured on this machine",
+            false => "by assumed figures: `ufc targets --calibrate` measures them",
+        };
+        write!(f, "time     {} ({by})", self.estimate)?;
+        for note in &self.notes {
+            write!(f, "\n         {note}")?;
+        }
+        match &self.measured {
+            Some(measured) => write!(f, "\n{measured}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "took     {} on {}", units::time(self.seconds), self.target)?;
+        if self.uploaded + self.downloaded > 0 {
+            let (up, down) = (self.uploaded as f64, self.downloaded as f64);
+            let (up, down) = (units::bytes(up), units::bytes(down));
+            write!(f, ", {up} copied to a device and {down} back")?;
+        }
+        if self.chunks > 1 {
+            write!(f, ", in {} parts", self.chunks)?;
+        }
+        for note in &self.notes {
+            write!(f, "\n         {note}")?;
+        }
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::cache::Loop;
 const MOST_OPERANDS: usize = 8;
 
 /// Work that is worth a second thread goes the long way: estimated operations.
-const MOST_OPS: f64 = 200_000.0;
+pub(crate) const MOST_OPS: f64 = 200_000.0;
 
 /// Operands as an inner loop takes them.
 pub(crate) struct Quick {

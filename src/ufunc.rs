@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ufc_ir::{DType, TypeSet, cost};
+use ufc_ir::{DType, TypeSet};
 use ufc_target::CompileOptions;
 use ufc_target::launch::positions;
 
 use crate::array::cast::ParamType;
-use crate::array::{Array, Inputs, Outputs};
+use crate::array::{Array, DeviceArray, Inputs, Outputs};
 use crate::cache::{Loop, LoopCache, LoopKey};
 use crate::call::{Call, CallOptions};
-use crate::dispatch::{Picked, Target};
+use crate::dispatch::{self, Picked, Sampler, Target};
 use crate::error::Error;
 use crate::fpenv::DefaultEnv;
 use crate::module::Module;
@@ -193,6 +193,39 @@ impl Ufunc {
         self.with(CallOptions::default()).call_into(inputs, outputs)
     }
 
+    /// Calls the kernel and leaves its one result on the device: the one that inputs are on, else the target's, a GPU for
+    /// `auto`. Returns when the work has been asked for; what goes wrong later is said by whatever waits for it.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call`], and if the target has no memory of its own.
+    pub fn call_on_device<'a>(&self, inputs: impl Inputs<'a>) -> Result<DeviceArray, Error> {
+        self.with(CallOptions::default()).call_on_device(inputs)
+    }
+
+    /// Calls the kernel and leaves all its results on the device.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call_on_device`].
+    pub fn call_all_on_device<'a>(
+        &self,
+        inputs: impl Inputs<'a>,
+    ) -> Result<Vec<DeviceArray>, Error> {
+        self.with(CallOptions::default()).call_all_on_device(inputs)
+    }
+
+    /// Calls the kernel and writes its results to arrays on the device, which may also be inputs.
+    ///
+    /// # Errors
+    /// As [`Ufunc::call_on_device`]; on an error while the loop runs, the outputs are partly written.
+    pub fn call_into_device<'a>(
+        &self,
+        inputs: impl Inputs<'a>,
+        outputs: &mut [DeviceArray],
+    ) -> Result<(), Error> {
+        let call = self.with(CallOptions::default());
+        call.call_into_device(inputs, outputs)
+    }
+
     /// What a call would do: which target and loop, how many threads, and why.
     ///
     /// # Errors
@@ -226,9 +259,14 @@ impl Ufunc {
         if let Some(known) = self.inner.loops.get(is_wanted) {
             return Ok(known);
         }
+        let is_refused = |key: &LoopKey| key.types == generics && key.is_for(picked, interleave);
+        if let Some(error) = self.inner.loops.refusal(is_refused) {
+            return Err(self.backend_error(picked, error));
+        }
         let key = LoopKey {
             types: generics.to_vec(),
             target: picked.backend.name(),
+            generation: picked.generation,
             options: CompileOptions {
                 device: Some(picked.device.name.clone()),
                 interleave,
@@ -251,16 +289,19 @@ impl Ufunc {
             .backend
             .compile(&legal, &key.options)
             .map_err(|error| self.backend_error(picked, error))?;
+        let sampler = Sampler::new(legal.func());
         Ok(Loop {
             executable,
             inputs: legal.func().param_dtypes(),
             outputs: legal.func().results.clone(),
             positions: positions(legal.func()),
-            cost: cost::estimate(legal.func()),
+            cost: sampler.hint(),
+            sampler,
         })
     }
 
     pub(crate) fn backend_error(&self, picked: &Picked, error: ufc_target::BackendError) -> Error {
+        dispatch::note_error(picked, &error);
         Error::Backend {
             kernel: self.name().to_string(),
             target: picked.backend.name().to_string(),

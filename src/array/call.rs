@@ -10,7 +10,10 @@ use super::broadcast::{broadcast_shapes, broadcast_strides};
 use super::cast::{ArgType, Casting, can_cast, check_count, convert_value};
 use super::error::ArrayError;
 use super::iter::{LoopOperands, LoopPlan};
-use super::layout::{Overlap, Place, Shape, are_disjoint, element_count, overlap};
+use super::device::DeviceArray;
+use super::layout::{
+    Overlap, Place, Shape, Strides, are_disjoint, c_strides, element_count, overlap,
+};
 use super::operand::{Operand, Output};
 use super::view::{RawView, View, ViewMut};
 use smallvec::SmallVec;
@@ -53,6 +56,8 @@ pub struct Launch<'a> {
     /// What the loop writes instead of some of them, to be converted in the end.
     stand_ins: Vec<(usize, Array)>,
     results: Vec<Array>,
+    /// Whether the loop writes where it reads.
+    updates: bool,
 }
 
 /// A value's bytes in this machine's order, aligned for any dtype.
@@ -60,11 +65,39 @@ pub struct Launch<'a> {
 #[repr(align(16))]
 struct Scalar([u8; 16]);
 
-/// What promotion needs to know about each input. Inputs that are an output's memory have its dtype.
+/// The shape of a loop and its axes as they would be iterated, results being new arrays; nothing is copied or converted.
+pub fn outline(request: &Request<'_, '_>) -> Result<(Shape, LoopPlan), ArrayError> {
+    let shape = loop_shape(request.input_names, &request.inputs, &[], &[])?;
+    check_positions(request.positions, &shape)?;
+    let mut operands = LoopOperands::default();
+    let nowhere = std::ptr::null_mut();
+    for (input, dtype) in request.inputs.iter().zip(request.input_dtypes) {
+        let have = input.shape();
+        let strides = match input {
+            Operand::View(view) if view.dtype() == *dtype && !view.is_byte_swapped() => {
+                Strides::from_slice(view.strides())
+            }
+            Operand::Device(array) if array.dtype() == *dtype => {
+                Strides::from_slice(array.strides())
+            }
+            _ => c_strides(have, dtype.size()),
+        };
+        operands.push_input(nowhere, have, &strides, &shape);
+    }
+    for dtype in request.output_dtypes {
+        operands.push_output(nowhere, &c_strides(&shape, dtype.size()));
+    }
+    let plan = LoopPlan::new(&shape, operands, request.positions);
+    Ok((shape, plan))
+}
+
+/// What promotion needs to know about each input. Inputs that are an output's memory have its dtype. Outputs are in the host's
+/// memory, or all on a device.
 pub fn arg_types(
     names: &[String],
     inputs: &[Operand<'_>],
     outputs: &[Output<'_>],
+    on_device: &[DeviceArray],
 ) -> Result<SmallVec<[ArgType; 4]>, ArrayError> {
     let mut types = SmallVec::new();
     for (number, operand) in inputs.iter().enumerate() {
@@ -72,13 +105,14 @@ pub fn arg_types(
             Operand::View(view) => ArgType::Strong(view.dtype(), view.is_byte_swapped()),
             Operand::Scalar(value) => ArgType::of(value.dtype()),
             Operand::Weak(weak) => ArgType::Weak(*weak),
-            Operand::InPlace(output) => {
-                let given = outputs.get(*output);
-                let view = &given
-                    .ok_or_else(|| no_such_output(names, number, *output))?
-                    .view;
-                ArgType::Strong(view.dtype(), view.is_byte_swapped())
-            }
+            Operand::Device(array) => ArgType::Strong(array.dtype(), false),
+            Operand::InPlace(output) => match (outputs.get(*output), on_device.get(*output)) {
+                (Some(Output { view, .. }), _) => {
+                    ArgType::Strong(view.dtype(), view.is_byte_swapped())
+                }
+                (None, Some(array)) => ArgType::Strong(array.dtype(), false),
+                (None, None) => return Err(no_such_output(names, number, *output)),
+            },
         });
     }
     Ok(types)
@@ -184,6 +218,7 @@ impl<'a> Launch<'a> {
             copies: Vec::new(),
             stand_ins: Vec::new(),
             results,
+            updates: false,
         };
         launch.check_outputs(&request)?;
         let mut operands = LoopOperands::default();
@@ -268,6 +303,12 @@ impl<'a> Launch<'a> {
                 return Ok(());
             }
             Operand::View(view) => view.raw(),
+            Operand::Device(array) => {
+                return Err(ArrayError::OnDevice {
+                    name: names.get(operands.len()).cloned().unwrap_or_default(),
+                    device: array.device(),
+                });
+            }
             Operand::InPlace(output) => {
                 let given = self.given.get(*output);
                 let no_such = || no_such_output(names, operands.len(), *output);
@@ -276,6 +317,7 @@ impl<'a> Launch<'a> {
         };
         if raw.dtype == dtype && !raw.is_byte_swapped() && !self.clashes(raw) {
             operands.push_input(raw.start, &raw.shape, &raw.strides, &self.shape);
+            self.updates |= self.is_written(raw);
             return Ok(());
         }
         // SAFETY: the elements are those of a view that lives until the call is over; that they may be an output's, too,
@@ -318,6 +360,21 @@ impl<'a> Launch<'a> {
             };
             overlap(&self.shape, input, output) == Overlap::Partial
         })
+    }
+
+    /// Whether the loop writes to an input's memory at all.
+    fn is_written(&self, input: &RawView) -> bool {
+        let input = (&*input.shape, place(input));
+        let outputs = self.given.iter().enumerate();
+        outputs.into_iter().any(|(number, output)| {
+            let output = (&*self.shape, place(output.view.raw()));
+            !self.has_stand_in(number) && !are_disjoint(input, output)
+        })
+    }
+
+    /// Whether the loop writes where it reads, so that it cannot be started over once it has begun.
+    pub fn updates(&self) -> bool {
+        self.updates
     }
 
     /// The shape of the loop and its results.
@@ -381,7 +438,7 @@ fn native_bytes(value: Const) -> [u8; 16] {
     bytes
 }
 
-fn check_positions(positions: &[Option<u8>], shape: &[usize]) -> Result<(), ArrayError> {
+pub(super) fn check_positions(positions: &[Option<u8>], shape: &[usize]) -> Result<(), ArrayError> {
     match positions
         .iter()
         .flatten()

@@ -97,6 +97,13 @@ pub enum ArrayError {
         /// The output asked for.
         output: usize,
     },
+    /// An operand is on a device where one in the host's memory is needed.
+    OnDevice {
+        /// Name of the operand.
+        name: String,
+        /// The device, such as `cuda:0`.
+        device: String,
+    },
     /// The kernel asks for its position along an axis that the loop does not have.
     NoLoopAxis {
         /// The axis asked for.
@@ -312,6 +319,10 @@ impl ArrayError {
             Self::NoSuchOutput { name, output } => write!(
                 f,
                 "`{name}` stands for the memory of output {output}, which was not given"
+            ),
+            Self::OnDevice { name, device } => write!(
+                f,
+                "`{name}` is on `{device}`, and an operand in the host's memory is needed: copy it with `to_host`"
             ),
             Self::NoLoopAxis { axis, shape } => write!(
                 f,

@@ -1,6 +1,6 @@
 //! Arrays and views of any dtype, what may be an operand of a call, and how a call iterates over its operands.
 //!
-//! [`Array`] owns its elements, [`View`] and [`ViewMut`] borrow them from anywhere with any strides, alignment and byte order.
+//! [`DeviceArray`] is in the memory of a GPU. [`Array`] owns its elements, [`View`] and [`ViewMut`] borrow them from anywhere with any strides, alignment and byte order.
 //! Broadcasting, promotion and casting follow NumPy 2.
 
 pub mod broadcast;
@@ -8,6 +8,8 @@ mod buffer;
 pub mod call;
 pub mod cast;
 mod convert;
+mod device;
+pub(crate) mod device_call;
 mod element;
 mod error;
 pub mod iter;
@@ -21,6 +23,7 @@ mod view;
 
 pub use buffer::ALIGNMENT;
 pub use cast::Casting;
+pub use device::{DeviceArray, TypedDeviceArray};
 pub use element::{Element, format_value};
 pub use error::{ArrayError, BroadcastError};
 pub use operand::{InPlace, Inputs, Operand, Output, Outputs, ToOperand, ToOutput, Weak};
@@ -174,6 +177,19 @@ impl Array {
         }
         self.shape = shape.into();
         Ok(self)
+    }
+
+    /// Bytes, one an element, as elements of a dtype and a shape that take up exactly as many.
+    pub(crate) fn into_dtype(self, dtype: DType, shape: &[usize]) -> Result<Array, ArrayError> {
+        assert_eq!(byte_count(shape, dtype)?, self.as_bytes().len());
+        match self.as_bytes().iter().find(|byte| **byte > 1) {
+            Some(byte) if dtype == DType::Bool => Err(ArrayError::NotBool(*byte)),
+            _ => Ok(Array {
+                buffer: self.buffer,
+                dtype,
+                shape: shape.into(),
+            }),
+        }
     }
 
     /// Each element converted as the language's `as` does; an error if the casting rule does not allow that.

@@ -1,6 +1,7 @@
 //! What a call may be given: the traits that turn Rust values into operands.
 
 use super::Array;
+use super::device::DeviceArray;
 use super::element::Element;
 use super::view::{View, ViewMut};
 use half::{bf16, f16};
@@ -20,6 +21,8 @@ pub enum Operand<'a> {
     Weak(Weak),
     /// The memory of the output of this number, which is read before it is written.
     InPlace(usize),
+    /// Elements in the memory of a device.
+    Device(DeviceArray),
 }
 
 /// A number that adapts to the dtypes it meets, by NEP 50.
@@ -56,7 +59,7 @@ pub trait ToOperand<'a> {
     fn to_operand(self) -> Operand<'a>;
 }
 
-/// All inputs of a call: one operand, a tuple of up to eight, or a slice of operands, views or arrays.
+/// All inputs of a call: one operand, a tuple of up to eight, or a slice of operands, views, arrays or arrays on a device.
 pub trait Inputs<'a> {
     /// The operands in order.
     fn to_operands(self) -> SmallVec<[Operand<'a>; 4]>;
@@ -68,6 +71,7 @@ impl Operand<'_> {
         match self {
             Operand::View(view) => Some(view.dtype()),
             Operand::Scalar(value) => Some(value.dtype()),
+            Operand::Device(array) => Some(array.dtype()),
             Operand::Weak(_) | Operand::InPlace(_) => None,
         }
     }
@@ -76,6 +80,7 @@ impl Operand<'_> {
     pub fn shape(&self) -> &[usize] {
         match self {
             Operand::View(view) => view.shape(),
+            Operand::Device(array) => array.shape(),
             Operand::Scalar(_) | Operand::Weak(_) | Operand::InPlace(_) => &[],
         }
     }
@@ -220,6 +225,12 @@ impl<'a> Inputs<'a> for &'a [Array] {
     }
 }
 
+impl<'a> Inputs<'a> for &[DeviceArray] {
+    fn to_operands(self) -> SmallVec<[Operand<'a>; 4]> {
+        self.iter().map(ToOperand::to_operand).collect()
+    }
+}
+
 impl<'a> Inputs<'a> for &[&'a Array] {
     fn to_operands(self) -> SmallVec<[Operand<'a>; 4]> {
         self.iter().map(|array| array.to_operand()).collect()
@@ -232,6 +243,16 @@ pub struct Output<'a> {
     pub(crate) view: ViewMut<'a>,
     /// Whether it is plain memory that takes the results' shape if it has as many elements.
     pub(crate) flat: bool,
+}
+
+impl Output<'_> {
+    /// The same output, borrowed from this one.
+    pub(crate) fn reborrow(&mut self) -> Output<'_> {
+        Output {
+            view: self.view.reborrow(),
+            flat: self.flat,
+        }
+    }
 }
 
 /// What can be an output of a call. Slices and `Vec`s take results of any shape with as many elements, in C order.

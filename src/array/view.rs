@@ -163,14 +163,14 @@ impl RawView {
         Ok(())
     }
 
-    fn check_axis(&self, axis: usize, ndim: usize) -> Result<(), ArrayError> {
+    pub(super) fn check_axis(&self, axis: usize, ndim: usize) -> Result<(), ArrayError> {
         if axis < ndim {
             return Ok(());
         }
         Err(ArrayError::NoAxis { axis, ndim })
     }
 
-    fn permute(&mut self, axes: &[usize]) -> Result<(), ArrayError> {
+    pub(super) fn permute(&mut self, axes: &[usize]) -> Result<(), ArrayError> {
         let mut sorted = axes.to_vec();
         sorted.sort_unstable();
         if !sorted.iter().copied().eq(0..self.shape.len()) {
@@ -181,7 +181,7 @@ impl RawView {
         Ok(())
     }
 
-    fn insert_axis(&mut self, axis: usize) -> Result<(), ArrayError> {
+    pub(super) fn insert_axis(&mut self, axis: usize) -> Result<(), ArrayError> {
         self.check_axis(axis, self.shape.len() + 1)?;
         if self.shape.len() == layout::MAX_AXES {
             return Err(ArrayError::TooManyAxes(self.shape.len() + 1));
@@ -191,7 +191,7 @@ impl RawView {
         Ok(())
     }
 
-    fn slice_axis(
+    pub(super) fn slice_axis(
         &mut self,
         axis: usize,
         range: impl RangeBounds<usize>,
@@ -227,7 +227,7 @@ impl RawView {
         Ok(())
     }
 
-    fn reshape(&mut self, shape: &[usize]) -> Result<(), ArrayError> {
+    pub(super) fn reshape(&mut self, shape: &[usize]) -> Result<(), ArrayError> {
         byte_count(shape, self.dtype)?;
         let have = element_count(&self.shape).unwrap_or(0);
         if element_count(shape) != Some(have) {

@@ -65,17 +65,7 @@ pub fn run(
     fuel: Option<u64>,
 ) -> Result<Vec<Vec<Const>>, InterpError> {
     check_inputs(func, lanes, inputs)?;
-    let mut machine = Machine {
-        func,
-        lanes,
-        positions,
-        fuel: fuel.unwrap_or(u64::MAX),
-        values: vec![Const::bool(false); func.values.len() * lanes],
-        moving: Vec::new(),
-    };
-    for (param, input) in func.params().iter().zip(inputs) {
-        machine.slots(*param).copy_from_slice(input);
-    }
+    let mut machine = Machine::new(func, lanes, inputs, positions, fuel);
     machine.region(func.body)?;
     match &func.regions[func.body].end {
         Terminator::Yield(results) => {
@@ -83,6 +73,22 @@ pub fn run(
         }
         Terminator::ContinueIf { .. } => unreachable!("the body of a verified function yields"),
     }
+}
+
+/// Runs the scalar form on one element with so much fuel, and gives how often each region was run, and whether it came to
+/// its end. Inputs that do not fit run nothing.
+pub fn profile(
+    func: &Func,
+    inputs: &[Vec<Const>],
+    positions: &dyn Fn(Option<u8>, usize) -> i64,
+    fuel: u64,
+) -> (Vec<u64>, bool) {
+    if check_inputs(func, 1, inputs).is_err() {
+        return (vec![0; func.regions.len()], false);
+    }
+    let mut machine = Machine::new(func, 1, inputs, positions, Some(fuel));
+    let whole = machine.region(func.body).is_ok();
+    (machine.counts, whole)
 }
 
 /// Runs the scalar form on one element.
@@ -123,9 +129,33 @@ struct Machine<'a> {
     values: Vec<Const>,
     /// Values on their way from a terminator to parameters or results, which may be among their sources.
     moving: Vec<Const>,
+    /// Per region, how often it was run.
+    counts: Vec<u64>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(
+        func: &'a Func,
+        lanes: usize,
+        inputs: &[Vec<Const>],
+        positions: &'a dyn Fn(Option<u8>, usize) -> i64,
+        fuel: Option<u64>,
+    ) -> Machine<'a> {
+        let mut machine = Machine {
+            func,
+            lanes,
+            positions,
+            fuel: fuel.unwrap_or(u64::MAX),
+            values: vec![Const::bool(false); func.values.len() * lanes],
+            moving: Vec::new(),
+            counts: vec![0; func.regions.len()],
+        };
+        for (param, input) in func.params().iter().zip(inputs) {
+            machine.slots(*param).copy_from_slice(input);
+        }
+        machine
+    }
+
     fn slots(&mut self, value: Value) -> &mut [Const] {
         let start = value.index() * self.lanes;
         &mut self.values[start..start + self.lanes]
@@ -153,6 +183,7 @@ impl Machine<'_> {
     /// Runs the instructions of a region, not its terminator.
     fn region(&mut self, region: Region) -> Result<(), InterpError> {
         let func = self.func;
+        self.counts[region.index()] += 1;
         for &inst in &func.regions[region].insts {
             self.burn()?;
             let data = &func.insts[inst];

@@ -1,0 +1,340 @@
+//! The choice itself: by name, or for `auto` by estimated time.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ufc_target::{Backend, Buffer, Device, DeviceKind, Legality, Promise};
+
+use super::entries::{self, Entry};
+use super::figures;
+use super::model::{Estimate, Figures, Work};
+use super::words::{Target, gpus};
+use crate::error::{Error, TargetError};
+use crate::units;
+
+/// A back end and device that a call may run on.
+#[derive(Clone, Copy)]
+pub(crate) struct Picked {
+    pub(crate) backend: &'static dyn Backend,
+    pub(crate) device: &'static Device,
+    /// How many devices of the back end had been lost by then: what was compiled before is not used again.
+    pub(crate) generation: u32,
+}
+
+impl Picked {
+    /// The device as users name it, such as `cuda:0`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.backend.name(), self.device.name)
+    }
+
+    /// Whether the device computes in the host's memory.
+    pub(crate) fn is_host(&self) -> bool {
+        self.device.kind == DeviceKind::Processor
+    }
+
+    /// How long a call takes there, and whether by measured figures.
+    pub(crate) fn estimate(&self, work: &Work, threads: Option<usize>) -> (Estimate, bool) {
+        let (figures, is_measured) = figures::of_device(self.backend.name(), self.device);
+        let estimate = figures.estimate(work, Some(self.device), threads);
+        (estimate, is_measured)
+    }
+
+    /// Whether a buffer is in this device's memory.
+    pub(crate) fn has(&self, buffer: &dyn Buffer) -> bool {
+        buffer.backend() == self.backend.name() && buffer.device() == self.device.name
+    }
+}
+
+/// Chooses as [`choose`] does, without saying why: the quick way for calls.
+pub(crate) fn pick(target: &Target) -> Result<Picked, Error> {
+    for name in target.backends() {
+        let Some(entry) = entries::entry(name) else {
+            continue;
+        };
+        if let (Ok(backend), Ok(device)) =
+            (entry.backend(), entries::pick_device(entry, target.device()))
+        {
+            return Ok(Picked {
+                backend,
+                device,
+                generation: entry.generation(),
+            });
+        }
+    }
+    Err(missing(target))
+}
+
+/// Where a buffer is.
+pub(crate) fn where_buffer_is(buffer: &dyn Buffer) -> Result<Picked, Error> {
+    let name = buffer.backend();
+    match Target::device_of(name, buffer.device()) {
+        Some(target) => pick(&target),
+        None => Err(Error::Internal {
+            stage: "allocation",
+            message: format!("a buffer of the unknown back end `{name}`"),
+        }),
+    }
+}
+
+/// The back end and device chosen for a call, and why.
+#[derive(Clone)]
+pub struct Choice {
+    /// The back end.
+    pub backend: &'static dyn Backend,
+    /// The device, one of the back end's.
+    pub device: &'static Device,
+    /// Why it was chosen.
+    pub reason: String,
+    /// The targets that were not taken, each with the reason.
+    pub rejected: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.backend.name(), self.device.name)
+    }
+}
+
+impl Choice {
+    /// What the device does natively.
+    pub fn legality(&self) -> &'static dyn Legality {
+        self.backend.legality(Some(&self.device.name))
+    }
+}
+
+/// Chooses a back end and device by name. `auto` is the processor here: what else it may be depends on the call.
+///
+/// # Errors
+/// If the target is not there; the error has the reason and the targets that are.
+pub fn choose(target: &Target) -> Result<Choice, Error> {
+    let picked = pick(target)?;
+    let is_taken = |name: &str| name == picked.backend.name();
+    let before = target.backends().iter().take_while(|name| !is_taken(name));
+    let rejected = before.filter_map(|name| {
+        let entry = entries::entry(name)?;
+        let why = entries::pick_device(entry, target.device()).err()?;
+        Some((entry.name, why))
+    });
+    Ok(Choice {
+        backend: picked.backend,
+        device: picked.device,
+        reason: match target.is_auto() {
+            true => "the processor is where `auto` starts".to_string(),
+            false => format!("asked for as `{target}`"),
+        },
+        rejected: rejected.collect(),
+    })
+}
+
+/// The error for a target of which nothing is there.
+fn missing(target: &Target) -> Error {
+    let reasons = target.backends().iter().filter_map(|name| {
+        let entry = entries::entry(name)?;
+        let why = entries::pick_device(entry, target.device()).err()?;
+        Some((entry.name, why))
+    });
+    Error::Target(TargetError::Missing {
+        target: target.to_string(),
+        reasons: reasons.collect(),
+        choices: available(),
+    })
+}
+
+/// The words of the back ends that have a device.
+fn available() -> Vec<&'static str> {
+    let mut words: Vec<&str> = entries::all()
+        .filter(|entry| entries::pick_device(entry, None).is_ok())
+        .map(|entry| entry.name)
+        .collect();
+    words.push("auto");
+    words
+}
+
+/// What `auto` asks about a call whose data is all on the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    pub(crate) work: Work,
+    pub(crate) threads: Option<usize>,
+    /// Whether targets may be taken that do not promise the interpreter's bits.
+    pub(crate) allow_approx: bool,
+    /// Whether the call is about to happen, and not only explained.
+    pub(crate) is_call: bool,
+}
+
+/// A device that a call may run on, with what that is estimated to take.
+#[derive(Clone)]
+pub(crate) struct Candidate {
+    pub(crate) picked: Picked,
+    /// How long it is estimated to take, where that was the question.
+    estimate: Option<Estimate>,
+    pub(crate) reason: String,
+}
+
+/// The devices for a call, the best first, and the targets that were not considered, each with the reason.
+#[derive(Default)]
+pub(crate) struct Ranking {
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) rejected: Vec<(String, String)>,
+}
+
+/// Nanoseconds that each back end which has not been started would have spared so far, in the order of [`gpus`].
+static SPARED: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+
+/// Ranks the devices for a call by estimated time. A driver that has not been started is started once the calls that it would
+/// have made shorter add up to what starting it takes, so small calls never wait for one.
+///
+/// # Errors
+/// If there is no target at all.
+pub(crate) fn auto(question: &Question) -> Result<Ranking, Error> {
+    let mut ranking = Ranking {
+        candidates: Vec::new(),
+        rejected: Vec::new(),
+    };
+    let host = pick(&Target::CPU).ok();
+    let mut on_host = f64::INFINITY;
+    if let Some(host) = host {
+        let (figures, _) = figures::of_device("cpu", host.device);
+        let estimate = figures.estimate(&question.work, Some(host.device), question.threads);
+        on_host = estimate.seconds;
+        ranking.push(host, estimate);
+    }
+    for (name, spared) in gpus().iter().zip(&SPARED) {
+        if let Some(entry) = entries::entry(name)
+            && let Err(why) = ranking.consider(entry, question, on_host, spared)
+        {
+            ranking.rejected.push((entry.name.to_string(), why));
+        }
+    }
+    ranking.candidates.sort_by(|a, b| {
+        let seconds = |c: &Candidate| c.estimate.map_or(f64::INFINITY, |e| e.seconds);
+        seconds(a).total_cmp(&seconds(b))
+    });
+    match ranking.candidates.is_empty() {
+        true => Err(missing(&Target::AUTO)),
+        false => Ok(ranking),
+    }
+}
+
+impl Ranking {
+    /// One device.
+    pub(crate) fn only(picked: Picked, reason: &str) -> Ranking {
+        Ranking {
+            candidates: vec![Candidate {
+                picked,
+                estimate: None,
+                reason: reason.to_string(),
+            }],
+            rejected: Vec::new(),
+        }
+    }
+
+    /// The device that was chosen by name.
+    pub(crate) fn named(choice: Choice) -> Ranking {
+        let picked = Picked {
+            backend: choice.backend,
+            device: choice.device,
+            generation: entries::entry(choice.backend.name()).map_or(0, Entry::generation),
+        };
+        let rejected = choice.rejected.into_iter();
+        Ranking {
+            rejected: rejected.map(|(t, why)| (t.to_string(), why)).collect(),
+            ..Ranking::only(picked, &choice.reason)
+        }
+    }
+
+    /// The device that the data is on; the processor, if the results may be anywhere, should that fail.
+    pub(crate) fn resident(picked: Picked, may_be_host: bool) -> Ranking {
+        let mut ranking = Ranking::only(picked, "operands are there");
+        if may_be_host && let Ok(host) = pick(&Target::CPU) {
+            let reason = "it would have to be sent what is on the device";
+            ranking.candidates.extend(Ranking::only(host, reason).candidates);
+        }
+        ranking
+    }
+
+    fn push(&mut self, picked: Picked, estimate: Estimate) {
+        self.candidates.push(Candidate {
+            picked,
+            estimate: Some(estimate),
+            reason: format!("estimated at {estimate}"),
+        });
+    }
+
+    /// Adds the devices of a back end; or says why none of them is to be considered.
+    fn consider(
+        &mut self,
+        entry: &'static Entry,
+        question: &Question,
+        on_host: f64,
+        spared: &AtomicU64,
+    ) -> Result<(), String> {
+        let backend = entry.backend().map_err(ToString::to_string)?;
+        let is_exact = |device| backend.promise(device) == Promise::Bits;
+        const APPROX: &str =
+            "its results may differ in the last places, which `auto` takes only if that is allowed";
+        if !entry.is_started() {
+            if !question.allow_approx && !is_exact(None) {
+                return Err(APPROX.to_string());
+            }
+            is_worth_starting(entry, question, on_host, spared)?;
+        }
+        for device in entry.devices().map_err(ToString::to_string)? {
+            let mut reject = |why: String| {
+                let name = format!("{}:{}", entry.name, device.name);
+                self.rejected.push((name, why));
+            };
+            if let Some(why) = entries::loss(entry.name, &device.name) {
+                reject(format!("it was lost: {why}"));
+            } else if !entries::is_hardware(device) {
+                reject("software stands in for a GPU there: it is taken only by name".to_string());
+            } else if !question.allow_approx && !is_exact(Some(&device.name)) {
+                reject(APPROX.to_string());
+            } else {
+                let (figures, _) = figures::of_device(entry.name, device);
+                let picked = Picked {
+                    backend,
+                    device,
+                    generation: entry.generation(),
+                };
+                self.push(picked, figures.estimate(&question.work, Some(device), None));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a driver is to be started: what calls, this one included, would have gained is as much as starting it takes.
+fn is_worth_starting(
+    entry: &Entry,
+    question: &Question,
+    on_host: f64,
+    spared: &AtomicU64,
+) -> Result<(), String> {
+    let known = figures::known().best(entry.name);
+    let figures = known.unwrap_or_else(|| Figures::assumed(entry.name, DeviceKind::Gpu));
+    let there = figures.estimate(&question.work, None, None);
+    let gain = on_host - there.seconds;
+    if gain <= 0.0 {
+        return Err(format!("not started: the call would take {there} there"));
+    }
+    let so_far = spared.load(Ordering::Relaxed) as f64 * 1e-9;
+    if so_far + gain >= figures.start {
+        return Ok(());
+    }
+    if question.is_call && gain.is_finite() {
+        spared.fetch_add((gain * 1e9) as u64, Ordering::Relaxed);
+    }
+    Err(format!(
+        "not started: that takes about {}, and calls would have gained {} so far",
+        units::time(figures.start),
+        units::time(so_far + gain)
+    ))
+}
+
+/// Forgets what calls would have gained.
+#[cfg(any(test, feature = "testing"))]
+pub(super) fn reset_spared() {
+    for spared in &SPARED {
+        spared.store(0, Ordering::Relaxed);
+    }
+}
