@@ -60,7 +60,7 @@ enum Wish {
 
 /// Why a call did not work out on a device.
 struct Failed {
-    error: Error,
+    error: Box<Error>,
     /// Whether the caller's memory may have been changed, so that no other device can start over.
     is_final: bool,
 }
@@ -68,7 +68,7 @@ struct Failed {
 impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
         Failed {
-            error,
+            error: Box::new(error),
             is_final: false,
         }
     }
@@ -282,8 +282,11 @@ impl<'u, 'o> Call<'u, 'o> {
         let shape = loop_shape(&inner.param_names, inputs, &inner.result_names, outputs)?;
         let elements = element_count(&shape).unwrap_or(usize::MAX);
         let ready = self.loop_at(decided, &host)?;
-        if ready.cost.ops.max(1.0) * elements as f64 <= quick::MOST_OPS && is_call {
-            return Ok(Ranking::only(host, "the call is too small for anything else"));
+        if ready.cost.ops.max(1.0) * elements as f64 <= quick::MOST_OPS {
+            return Ok(Ranking::only(
+                host,
+                "the call is too small for anything else",
+            ));
         }
         let mut work = Work::new(elements, &ready.sampler.cost(inputs, &shape));
         self.add_moves(&mut work, &ready, inputs, wish);
@@ -354,7 +357,7 @@ impl<'u, 'o> Call<'u, 'o> {
                         let (error, next) = (failed.error, next.picked.name());
                         notes.push(format!("{error}; the call goes on on `{next}`"));
                     }
-                    _ => return Err(failed.error),
+                    _ => return Err(*failed.error),
                 },
             }
         }
@@ -410,10 +413,10 @@ impl<'u, 'o> Call<'u, 'o> {
         let mut measured = Measured::default();
         let mut copies = Vec::new();
         if inputs.iter().any(|i| matches!(i, Operand::Device(_))) {
-            let (copied, moved, notes) = copies_of(self.ufunc.param_names(), inputs)?;
-            copies = copied;
-            measured.add(moved);
-            measured.notes = notes;
+            let copied = copies_of(self.ufunc.param_names(), inputs)?;
+            copies = copied.arrays;
+            measured.add(copied.moved);
+            measured.notes = copied.notes;
         }
         let inputs = match copies.is_empty() {
             true => inputs.iter().cloned().collect(),
@@ -434,7 +437,7 @@ impl<'u, 'o> Call<'u, 'o> {
             });
             let is_final = launch.updates();
             let report = done.map_err(|error| Failed {
-                error: self.ufunc.backend_error(picked, error),
+                error: Box::new(self.ufunc.backend_error(picked, error)),
                 is_final,
             })?;
             dispatch::count_transfers(transfers(&report));
@@ -469,19 +472,19 @@ impl<'u, 'o> Call<'u, 'o> {
     }
 
     /// Launches a loop on a device; gives what it wrote there.
-    fn launch_on(
+    fn launch_on<'x>(
         &self,
         picked: &Picked,
         ready: &Loop,
-        inputs: &[Operand<'_>],
-        outputs: SmallVec<[Output<'_>; 2]>,
+        inputs: &[Operand<'x>],
+        outputs: SmallVec<[Output<'x>; 2]>,
         on_device: &[DeviceArray],
     ) -> Result<(Vec<DeviceArray>, Measured), Failed> {
         let request = self.request(ready, inputs.iter().cloned().collect(), outputs);
         let launch = DeviceLaunch::prepare(request, on_device, picked)?;
         let done = launch.run(&*ready.executable, &self.control(), picked);
         let report = done.map_err(|error| Failed {
-            error: error.of_kernel(self.ufunc.name()),
+            error: Box::new(error.of_kernel(self.ufunc.name())),
             is_final: !on_device.is_empty(),
         })?;
         let mut measured = Measured {
@@ -654,7 +657,10 @@ fn transfers(report: &LaunchReport) -> Transfers {
 }
 
 /// The operands that are on devices.
-fn residents<'i>(inputs: &'i [Operand<'_>], outputs: &'i [DeviceArray]) -> SmallVec<[&'i DeviceArray; 4]> {
+fn residents<'i>(
+    inputs: &'i [Operand<'_>],
+    outputs: &'i [DeviceArray],
+) -> SmallVec<[&'i DeviceArray; 4]> {
     let mut found: SmallVec<[&DeviceArray; 4]> = smallvec![];
     // Results go where the caller wants them, wherever the inputs are.
     if let Some(first) = outputs.first() {

@@ -17,8 +17,8 @@ mod plan;
 mod quick;
 mod raw;
 pub mod render;
-pub mod units;
 mod ufunc;
+pub mod units;
 
 pub use array::{Array, DeviceArray, TypedDeviceArray, View, ViewMut};
 pub use call::{Call, CallOptions};

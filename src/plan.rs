@@ -146,7 +146,12 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took     {} on {}", units::time(self.seconds), self.target)?;
+        write!(
+            f,
+            "took     {} on {}",
+            units::time(self.seconds),
+            self.target
+        )?;
         if self.uploaded + self.downloaded > 0 {
             let (up, down) = (self.uploaded as f64, self.downloaded as f64);
             let (up, down) = (units::bytes(up), units::bytes(down));

@@ -8,9 +8,9 @@
 use super::Array;
 use super::broadcast::{broadcast_shapes, broadcast_strides};
 use super::cast::{ArgType, Casting, can_cast, check_count, convert_value};
+use super::device::DeviceArray;
 use super::error::ArrayError;
 use super::iter::{LoopOperands, LoopPlan};
-use super::device::DeviceArray;
 use super::layout::{
     Overlap, Place, Shape, Strides, are_disjoint, c_strides, element_count, overlap,
 };

@@ -66,7 +66,10 @@ impl DeviceArray {
         }
         let align = dtype.align();
         let steps = strides.iter().map(|stride| stride.unsigned_abs());
-        if !std::iter::once(offset).chain(steps).all(|n| n.is_multiple_of(align)) {
+        if !std::iter::once(offset)
+            .chain(steps)
+            .all(|n| n.is_multiple_of(align))
+        {
             return Err(ArrayError::NotASlice);
         }
         Ok(DeviceArray {

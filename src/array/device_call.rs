@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use smallvec::SmallVec;
 use ufc_ir::{Const, DType};
-use ufc_target::{BackendError, DeviceArgs, DeviceOperand, Executable, LaunchControl, LaunchReport};
+use ufc_target::{
+    BackendError, DeviceArgs, DeviceOperand, Executable, LaunchControl, LaunchReport,
+};
 
 use super::broadcast::broadcast_strides;
 use super::call::{Request, check_positions, loop_shape};
@@ -93,13 +95,24 @@ fn convert_into(from: &DeviceArray, to: &DeviceArray, picked: &Picked) -> Result
     let kernel = converter(from.dtype(), to.dtype())?;
     let ready = kernel.loop_for(&[], picked, None)?;
     let mut operands = LoopOperands::default();
-    operands.push_input(as_address(from.offset()), from.shape(), from.strides(), to.shape());
+    operands.push_input(
+        as_address(from.offset()),
+        from.shape(),
+        from.strides(),
+        to.shape(),
+    );
     operands.push_output(as_address(to.offset()), to.strides());
     let plan = LoopPlan::new(to.shape(), operands, &[]);
     let buffers = [Some(from.clone()), Some(to.clone())];
-    launch(&*ready.executable, &plan, &buffers, &[], &LaunchControl::default())
-        .map(drop)
-        .map_err(|error| dispatch::failed(picked, error))
+    launch(
+        &*ready.executable,
+        &plan,
+        &buffers,
+        &[],
+        &LaunchControl::default(),
+    )
+    .map(drop)
+    .map_err(|error| dispatch::failed(picked, error))
 }
 
 /// The kernel that converts one dtype to another, or copies where they are the same.
@@ -245,7 +258,8 @@ impl DeviceLaunch {
                 continue;
             };
             check_output(request, number, output, &self.shape, picked)?;
-            let shared = |other: &DeviceArray| place_of(&self.shape, other, output) != Overlap::Disjoint;
+            let shared =
+                |other: &DeviceArray| place_of(&self.shape, other, output) != Overlap::Disjoint;
             if outputs[..number].iter().any(shared) {
                 return Err(ArrayError::SharedElements {
                     shape: self.shape.clone(),
@@ -295,9 +309,8 @@ impl DeviceLaunch {
                 }
             },
         };
-        let clashes = |written: &DeviceArray| {
-            place_of(&self.shape, &array, written) == Overlap::Partial
-        };
+        let clashes =
+            |written: &DeviceArray| place_of(&self.shape, &array, written) == Overlap::Partial;
         if array.dtype() == dtype && !self.written.iter().any(clashes) {
             return Ok(Ok(array));
         }
@@ -344,16 +357,6 @@ impl DeviceLaunch {
     fn count(&mut self, moved: Transfers) {
         self.moved.uploaded += moved.uploaded;
         self.moved.downloaded += moved.downloaded;
-    }
-
-    /// The shape of the loop and its results.
-    pub(crate) fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    /// The axes as they are iterated.
-    pub(crate) fn plan(&self) -> &LoopPlan {
-        &self.plan
     }
 
     /// Runs the loop, and converts to the caller's arrays what it did not write there itself. May return before the device is
@@ -418,7 +421,11 @@ fn check_host_outputs(request: &Request<'_, '_>) -> Result<(), ArrayError> {
     if request.outputs.is_empty() {
         return Ok(());
     }
-    check_count("outputs", request.outputs.len(), request.output_dtypes.len())
+    check_count(
+        "outputs",
+        request.outputs.len(),
+        request.output_dtypes.len(),
+    )
 }
 
 fn check_output(
@@ -496,29 +503,37 @@ pub(crate) fn bring_home<'a>(
     .collect()
 }
 
-/// Copies of the operands that are on a device, in the host's memory.
-pub(crate) fn copies_of(
-    names: &[String],
-    inputs: &[Operand<'_>],
-) -> Result<(Vec<Option<Array>>, Transfers, Vec<String>), Error> {
-    let mut moved = Transfers::default();
-    let mut notes = Vec::new();
-    let mut copies = Vec::with_capacity(inputs.len());
+/// Copies in the host's memory of the operands that are on a device.
+#[derive(Debug, Default)]
+pub(crate) struct Copies {
+    /// Per operand, its copy if it is on a device.
+    pub(crate) arrays: Vec<Option<Array>>,
+    pub(crate) moved: Transfers,
+    /// A line for each of them.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Copies the operands that are on a device to the host's memory.
+pub(crate) fn copies_of(names: &[String], inputs: &[Operand<'_>]) -> Result<Copies, Error> {
+    let mut copies = Copies::default();
     for (number, input) in inputs.iter().enumerate() {
-        copies.push(match input {
+        let copy = match input {
             Operand::Device(array) => {
                 let (host, transfers) = download(array)?;
-                moved.downloaded += transfers.downloaded;
+                copies.moved.downloaded += transfers.downloaded;
                 let bytes = crate::units::bytes(transfers.downloaded as f64);
                 let name = names.get(number).map_or("", String::as_str);
                 let device = array.device();
-                notes.push(format!("`{name}` is copied from `{device}`: {bytes}"));
+                copies
+                    .notes
+                    .push(format!("`{name}` is copied from `{device}`: {bytes}"));
                 Some(host)
             }
             _ => None,
-        });
+        };
+        copies.arrays.push(copy);
     }
-    Ok((copies, moved, notes))
+    Ok(copies)
 }
 
 /// Writes results that are on a device to the caller's memory.

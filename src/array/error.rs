@@ -237,6 +237,7 @@ impl fmt::Display for ArrayError {
             | Self::OutputShape { .. }
             | Self::OperandCount { .. }
             | Self::NoSuchOutput { .. }
+            | Self::OnDevice { .. }
             | Self::NoLoopAxis { .. } => self.write_shape(f),
             Self::Casting { .. } | Self::NoLoop { .. } | Self::OutOfRange { .. } => {
                 self.write_dtype(f)

@@ -51,9 +51,10 @@ pub(crate) fn pick(target: &Target) -> Result<Picked, Error> {
         let Some(entry) = entries::entry(name) else {
             continue;
         };
-        if let (Ok(backend), Ok(device)) =
-            (entry.backend(), entries::pick_device(entry, target.device()))
-        {
+        if let (Ok(backend), Ok(device)) = (
+            entry.backend(),
+            entries::pick_device(entry, target.device()),
+        ) {
             return Ok(Picked {
                 backend,
                 device,
@@ -247,7 +248,9 @@ impl Ranking {
         let mut ranking = Ranking::only(picked, "operands are there");
         if may_be_host && let Ok(host) = pick(&Target::CPU) {
             let reason = "it would have to be sent what is on the device";
-            ranking.candidates.extend(Ranking::only(host, reason).candidates);
+            ranking
+                .candidates
+                .extend(Ranking::only(host, reason).candidates);
         }
         ranking
     }

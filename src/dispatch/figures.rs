@@ -28,7 +28,10 @@ pub(super) struct Known {
 /// What tells devices apart across processes: another driver, or another card in the same place, is measured anew.
 fn key(target: &str, device: &Device) -> String {
     let driver = device.driver.as_deref().unwrap_or("-");
-    format!("{target}:{} | {} | {driver}", device.name, device.description)
+    format!(
+        "{target}:{} | {} | {driver}",
+        device.name, device.description
+    )
 }
 
 impl Known {

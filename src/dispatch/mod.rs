@@ -20,9 +20,9 @@ use ufc_target::{Backend, BackendError, Device, Unavailable};
 
 use crate::error::Error;
 
-pub use calibrate::calibrate;
-pub use choose::{Choice, choose};
+pub use calibrate::{Calibrated, calibrate};
 pub(crate) use choose::{Candidate, Picked, Question, Ranking, auto, pick, where_buffer_is};
+pub use choose::{Choice, choose};
 pub use entries::{Loss, losses};
 pub use figures::note as figures_note;
 pub use model::{Estimate, Figures, Work};

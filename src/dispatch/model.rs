@@ -135,7 +135,12 @@ impl Figures {
     }
 
     /// How long a call takes, on so many of the host's threads where the device is the host's processor.
-    pub fn estimate(&self, work: &Work, device: Option<&Device>, threads: Option<usize>) -> Estimate {
+    pub fn estimate(
+        &self,
+        work: &Work,
+        device: Option<&Device>,
+        threads: Option<usize>,
+    ) -> Estimate {
         let is_host = device.is_some_and(|d| d.kind == DeviceKind::Processor);
         let share = match threads {
             Some(threads) if is_host => {
@@ -238,7 +243,10 @@ mod tests {
     fn assumptions_are_sane() {
         for target in ["cpu", "cuda", "wgpu", "interp"] {
             for kind in [DeviceKind::Processor, DeviceKind::Gpu, DeviceKind::Software] {
-                assert!(Figures::assumed(target, kind).is_sane(), "{target} {kind:?}");
+                assert!(
+                    Figures::assumed(target, kind).is_sane(),
+                    "{target} {kind:?}"
+                );
             }
         }
         let wrong = Figures {

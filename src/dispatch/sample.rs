@@ -92,7 +92,12 @@ fn sample(func: &Func, inputs: &[Operand<'_>], shape: &[usize]) -> Option<Cost> 
             None => flat as i64,
             Some(axis) => at.get(usize::from(axis)).map_or(0, |i| *i as i64),
         };
-        debug_assert!(asked.iter().flatten().all(|a| usize::from(*a) < shape.len()));
+        debug_assert!(
+            asked
+                .iter()
+                .flatten()
+                .all(|a| usize::from(*a) < shape.len())
+        );
         let (run, _) = interp::profile(func, &values?, &position, FUEL);
         for (sum, n) in counts.iter_mut().zip(run) {
             *sum += n;
@@ -144,7 +149,7 @@ mod tests {
 
     fn func(text: &str) -> Func {
         let module = crate::Module::from_source("t.ufk", text).unwrap();
-        let name = module.checked().kernels()[0].name.clone();
+        let name = module.kernels()[0].name.clone();
         let mut func = pipeline::lower(&module, &name, &[]).unwrap();
         pipeline::optimize(&mut func);
         func
@@ -152,7 +157,8 @@ mod tests {
 
     #[test]
     fn turns_are_counted_on_the_calls_own_inputs() {
-        let text = "pub fn steps(n: u32) -> u32 { let mut i = 0u32; while i < n { i = i + 1u32; } i }";
+        let text =
+            "pub fn steps(n: u32) -> u32 { let mut i = 0u32; while i < n { i = i + 1u32; } i }";
         let sampler = Sampler::new(&func(text));
         let few = [3u32; 100];
         let many = [300u32; 100];
@@ -172,7 +178,8 @@ mod tests {
         let plain = Sampler::new(&func("pub fn twice(x: f32) -> f32 { x + x }"));
         let operands = 1.0f32.to_operands();
         assert_eq!(plain.cost(&operands, &[1 << 20]), plain.hint());
-        let text = "pub fn steps(n: u32) -> u32 { let mut i = 0u32; while i < n { i = i + 1u32; } i }";
+        let text =
+            "pub fn steps(n: u32) -> u32 { let mut i = 0u32; while i < n { i = i + 1u32; } i }";
         let looped = Sampler::new(&func(text));
         let operands = crate::array::InPlace(0).to_operands();
         assert_eq!(looped.cost(&operands, &[5]), looped.hint());

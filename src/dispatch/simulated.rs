@@ -216,7 +216,9 @@ impl Backend for SimBackend {
         }
         let mut devices = devices();
         devices.retain(|device| !(is_lost && device.name == "0"));
-        devices.iter_mut().for_each(|d| d.memory = Some(settings.memory));
+        devices
+            .iter_mut()
+            .for_each(|d| d.memory = Some(settings.memory));
         Ok(devices)
     }
 
@@ -410,7 +412,10 @@ struct SimLoop {
 }
 
 impl Executable for SimLoop {
-    #[expect(unsafe_code, reason = "operands are raw memory that the caller vouches for")]
+    #[expect(
+        unsafe_code,
+        reason = "operands are raw memory that the caller vouches for"
+    )]
     unsafe fn launch(
         &self,
         args: &LaunchArgs<'_>,
@@ -461,7 +466,9 @@ impl Executable for SimLoop {
                 DeviceOperand::Value(bytes) => {
                     values.push(*bytes);
                     // The vector was made with room for all of them, so none moves.
-                    values.last_mut().map_or(std::ptr::null_mut(), |v| v.as_mut_ptr())
+                    values
+                        .last_mut()
+                        .map_or(std::ptr::null_mut(), |v| v.as_mut_ptr())
                 }
                 DeviceOperand::Buffer { buffer, offset } => {
                     let ours = buffer.as_any().downcast_ref::<SimBuffer>();

@@ -57,7 +57,7 @@ impl From<Error> for Failure {
             Error::Target(ufc::TargetError::Unknown { .. }) => USAGE,
             Error::Target(ufc::TargetError::Missing { .. }) => NO_DEVICE,
             Error::Internal { .. } => BUG,
-            Error::Backend { error, .. } => match error {
+            Error::Backend { error, .. } | Error::Device { error, .. } => match error {
                 BackendError::NoDevice(_) => NO_DEVICE,
                 BackendError::CompileFailed(_) => BUG,
                 BackendError::Cancelled => INTERRUPTED,
