@@ -133,7 +133,7 @@ impl From<Error> for Failure {
             Error::Array(error) => of_array_error(error),
             Error::Target(_) => UFC_ERROR_TARGET,
             Error::SeveralResults { .. } => UFC_ERROR_COUNT,
-            Error::Backend { error, .. } => match error {
+            Error::Backend { error, .. } | Error::Device { error, .. } => match error {
                 BackendError::Unsupported(_) => UFC_ERROR_UNSUPPORTED,
                 BackendError::OutOfMemory { .. } => UFC_ERROR_MEMORY,
                 BackendError::DeviceLost { .. } => UFC_ERROR_LAUNCH,

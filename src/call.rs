@@ -504,6 +504,7 @@ impl<'u, 'o> Call<'u, 'o> {
         inputs: &[Operand<'_>],
         outputs: &[DeviceArray],
     ) -> Result<Vec<DeviceArray>, Error> {
+        let _env = DefaultEnv::enter();
         let decided = self.decide(inputs, &[], outputs, Wish::Device, true)?;
         self.first_that_works(&decided.ranking, |picked, notes| {
             let start = Instant::now();
