@@ -14,6 +14,7 @@ use ufc::array::{Array, ArrayError, Operand, Output, ToOutput, View, ViewMut, We
 use ufc::{Const, DType};
 
 use crate::abi::{Sizable, list, put, write_struct};
+use crate::dlpack::Tensor;
 use crate::error::{Failure, ufc_status};
 use crate::handle::{self, Used, ufc_array};
 use crate::panic::{entry, value_entry};
@@ -154,8 +155,15 @@ pub(crate) struct ArrayObject {
 }
 
 /// What keeps an array's memory.
+#[expect(
+    dead_code,
+    reason = "what is in it is only kept, to be dropped with the array"
+)]
 pub(crate) enum Memory {
-    Own { _array: Array },
+    /// It is ufc's own.
+    Own(Array),
+    /// A tensor of others.
+    Tensor(Tensor),
 }
 
 // SAFETY: it is memory like any other; that nobody writes it while somebody else uses it is up to the callers.
@@ -173,8 +181,57 @@ impl ArrayObject {
             shape: array.shape().iter().map(|len| *len as i64).collect(),
             strides: strides.iter().map(|step| *step as i64).collect(),
             read_only: false,
-            _memory: Memory::Own { _array: array },
+            _memory: Memory::Own(array),
         }
+    }
+
+    /// An array in memory of others, which `memory` takes over once all else is known to be right. Without strides
+    /// the elements lie one after the other.
+    ///
+    /// # Safety
+    /// The elements may be read, and written unless `is_read_only`, until what `memory` gives is dropped.
+    pub(crate) unsafe fn of_memory(
+        data: *mut u8,
+        dtype: DType,
+        shape: Vec<i64>,
+        strides: Option<Vec<i64>>,
+        is_read_only: bool,
+        memory: impl FnOnce() -> Memory,
+    ) -> Result<ArrayObject, Failure> {
+        let view = ufc_view {
+            struct_size: size_of::<ufc_view>(),
+            array: null(),
+            data: data.cast(),
+            shape: shape.as_ptr(),
+            strides: strides.as_ref().map_or(null(), |strides| strides.as_ptr()),
+            ndim: i32::try_from(shape.len()).unwrap_or(i32::MAX),
+            dtype: code_of(dtype),
+            flags: 0,
+            reserved: 0,
+        };
+        // SAFETY: the lists are those above.
+        let checked = unsafe { check(&view, &|| "the array".to_string())? };
+        Ok(ArrayObject {
+            data,
+            dtype,
+            strides: checked.strides.iter().map(|step| *step as i64).collect(),
+            shape,
+            read_only: is_read_only,
+            _memory: memory(),
+        })
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Steps along each axis, in bytes.
+    pub(crate) fn strides(&self) -> &[i64] {
+        &self.strides
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     pub(crate) fn view(&self) -> ufc_view {

@@ -151,6 +151,8 @@ pub(crate) fn insert<T: Held>(object: T) -> Result<*mut T::Handle, Failure> {
     };
     let (chunk, within) = place(index);
     let Some(chunk_of_slots) = CHUNKS.get(chunk) else {
+        // What it was made of is the caller's as before.
+        std::mem::forget(object);
         let message = "too many objects are held at a time";
         return Err(Failure::new(ufc_status::UFC_ERROR_MEMORY, message));
     };

@@ -16,7 +16,9 @@ compile_error!("handles of the C interface have 64 bits");
 
 pub mod abi;
 pub mod array;
+pub mod arrow;
 pub mod diagnostics;
+pub mod dlpack;
 pub mod error;
 pub mod handle;
 pub mod kernel_loop;

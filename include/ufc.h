@@ -581,6 +581,30 @@ ufc_status ufc_target_count(size_t *count);
 // The device of this number, from 0.
 ufc_status ufc_target_get(size_t index, struct ufc_target_info *info);
 
+// Takes over a tensor of DLPack's version 1, in memory of the processor, as an array; freeing that calls the tensor's deleter. On
+// an error the tensor is still the caller's.
+ufc_status ufc_array_from_dlpack(struct DLManagedTensorVersioned *tensor,
+                                 struct ufc_array **array);
+
+// Gives an array to others as a tensor of DLPack's version 1. The array's memory stays until both the array is freed and
+// the tensor's deleter was called, which its receiver does.
+ufc_status ufc_array_to_dlpack(const struct ufc_array *array,
+                               struct DLManagedTensorVersioned **tensor);
+
+// Calls a ufunc on `nin` primitive arrays of Arrow (no dictionaries; bools are bits). All have one length, or length 1,
+// which is repeated. A result is null where any input is.
+//
+// Inputs are used during the call only, and not released. `results` has room for `nout` arrays, `result_schemas` for as
+// many schemas unless it is NULL; both are the caller's to release. If the call fails, their `release` is NULL.
+ufc_status ufc_call_arrow(const struct ufc_ufunc *ufunc,
+                          const struct ArrowArray *const *inputs,
+                          const struct ArrowSchema *const *schemas,
+                          size_t nin,
+                          struct ArrowArray *results,
+                          struct ArrowSchema *result_schemas,
+                          size_t nout,
+                          const struct ufc_call_options *options);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

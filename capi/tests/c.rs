@@ -133,6 +133,12 @@ fn mistakes() {
     run_watched("mistakes.c");
 }
 
+#[test]
+fn exchange() {
+    run("exchange.c");
+    run_watched("exchange.c");
+}
+
 /// Not under valgrind, which does not have the control register's rarer bits.
 #[test]
 fn environment() {

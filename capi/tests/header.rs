@@ -19,6 +19,8 @@ const SECTIONS: &[&str] = &[
     "ufunc",
     "kernel_loop",
     "target",
+    "dlpack",
+    "arrow",
 ];
 
 fn generate() -> String {
