@@ -4,6 +4,9 @@
 //! [`Module`] checks a kernel text, [`Ufunc`] is one kernel of it, called on anything that is an
 //! [`array::Operand`]. [`Target`] and [`CallOptions`] say where and how a call runs; a [`Plan`] tells what was decided.
 
+// Code made by the macros names the crate, also in its own tests and documents.
+extern crate self as ufc;
+
 pub mod array;
 mod backend_interp;
 mod cache;
@@ -19,6 +22,7 @@ mod raw;
 pub mod render;
 mod ufunc;
 pub mod units;
+pub mod vectorize;
 
 pub use array::{Array, DeviceArray, TypedDeviceArray, View, ViewMut};
 pub use call::{Call, CallOptions};
@@ -29,5 +33,8 @@ pub use plan::{Measured, Plan, Report};
 pub use raw::RawLoop;
 pub use ufc_ir::{Const, DType};
 pub use ufc_lang::{diag::Diagnostic, span::Span};
+#[cfg(feature = "macros")]
+pub use ufc_macros::{device, vectorize};
 pub use ufc_target::{BackendError, InnerLoop};
 pub use ufunc::{LoopInfo, Ufunc};
+pub use vectorize::{AsColumn, TypedArray, TypedView, Vectorized};

@@ -15,8 +15,8 @@ const LONG: &[&str] = &[];
 
 /// Folders that hold what this repository is made of.
 const FOLDERS: &[&str] = &[
-    ".ci", "benches", "capi", "docs", "examples", "fuzz", "include", "kernels", "scripts", "src",
-    "tests",
+    ".ci", "benches", "capi", "docs", "examples", "fuzz", "include", "kernels", "macros",
+    "scripts", "src", "tests",
 ];
 
 fn root() -> PathBuf {
@@ -291,6 +291,7 @@ fn crates_depend_on_what_they_may() {
         ("src/backend_cpu", &["ufc-ir", "ufc-target"]),
         ("capi", &["ufc"]),
         ("src/backend_cuda", &["ufc-ir", "ufc-target"]),
+        ("macros", &["ufc-ir", "ufc-lang"]),
     ];
     let workspace = read("Cargo.toml");
     let mut found = Vec::new();

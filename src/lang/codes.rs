@@ -55,6 +55,7 @@ macro_rules! for_each_code {
             FailedTestCase       "UFC0503" "a test case gives another result",
             TooManyParameters    "UFC0601" "a function has too many parameters or results",
             KernelTooLarge       "UFC0602" "a kernel is too large after inlining",
+            NotInTarget          "UFC0603" "the target lacks a type that the kernel uses",
             Internal             "UFC0901" "a mistake in ufc itself",
         }
     };

@@ -489,7 +489,11 @@ impl Module {
         lower_body(self.scope(), &self.bodies, bodies)
     }
 
-    fn scope(&self) -> Scope<'_> {
+    pub(crate) fn items(&self) -> &Items {
+        &self.items
+    }
+
+    pub(crate) fn scope(&self) -> Scope<'_> {
         Scope {
             module: &self.ast,
             items: &self.items,

@@ -4,12 +4,25 @@ use ufc_ir::package::{PackedLoop, Slot};
 use ufc_ir::{DType, Package, Verified};
 
 use crate::codes::Code;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Sink};
+use crate::hir::Body;
 use crate::module::{Kernel, KernelGeneric, KernelParam, Module};
 use crate::signature::ParamType;
 use crate::span::Span;
+use crate::typeck::check_body;
 
 impl Module {
+    /// The typed tree of a function's body or a constant's value, for these dtypes of its type parameters.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing at all if there is no such function or constant.
+    pub fn typed(&self, name: &str, types: &[DType]) -> Result<Body, Vec<Diagnostic>> {
+        let mut sink = Sink::default();
+        let item = self.items().get(name);
+        let body = item.and_then(|item| check_body(self.scope(), item, types, &mut sink));
+        body.ok_or_else(|| sink.into_sorted())
+    }
+
     /// A kernel as IR, with a function for each of these choices of its type parameters.
     ///
     /// # Errors

@@ -16,7 +16,12 @@ fn page(code: Code) -> String {
 }
 
 /// Codes that no example can give: a page without code blocks is right for these.
-const WITHOUT_EXAMPLE: &[Code] = &[Code::SourceTooLarge, Code::Internal, Code::FailedTestCase];
+const WITHOUT_EXAMPLE: &[Code] = &[
+    Code::SourceTooLarge,
+    Code::Internal,
+    Code::FailedTestCase,
+    Code::NotInTarget,
+];
 
 /// All errors of a source, those found when its kernels are lowered included.
 fn codes(source: &str) -> Vec<Code> {
