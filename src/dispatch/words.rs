@@ -154,7 +154,7 @@ impl Target {
     }
 
     /// The back ends that the word means, in order of preference.
-    pub(super) fn backends(&self) -> &'static [&'static str] {
+    pub fn backends(&self) -> &'static [&'static str] {
         self.row().backends
     }
 

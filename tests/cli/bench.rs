@@ -2,15 +2,19 @@
 
 use crate::{number, ufc};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 13] = [
+    "data",
     "device",
+    "downloaded_bytes",
     "elements_per_s",
     "kernel",
     "median_ns",
     "min_ns",
     "n",
+    "promise",
     "target",
     "threads",
+    "uploaded_bytes",
     "verified",
 ];
 

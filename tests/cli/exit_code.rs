@@ -38,7 +38,15 @@ fn missing_devices() {
         message.contains("wgpu") && message.contains("cpu"),
         "{message}"
     );
-    ufc(&["emit", "saxpy", "--stage", "ir", "--target", "gpu"]).fails(3);
+    ufc(&[
+        "emit",
+        "saxpy",
+        "--stage",
+        "ir",
+        "--target",
+        "wgpu:no-such-card",
+    ])
+    .fails(3);
 }
 
 #[test]

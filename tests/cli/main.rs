@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod completions;
+#[cfg(feature = "testing")]
+mod devices;
 mod emit;
 mod eval;
 mod exit_code;
@@ -52,6 +54,8 @@ pub(crate) fn command(folder: &Path) -> Command {
     command.current_dir(folder).stdin(Stdio::null());
     for name in [
         "UFC_TARGET",
+        "UFC_SIMULATED",
+        "UFC_SOFTWARE_GPU",
         "UFC_NUM_THREADS",
         "UFC_CPU_LEVEL",
         "NO_COLOR",

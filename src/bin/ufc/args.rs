@@ -62,7 +62,7 @@ pub(crate) enum Verb {
     /// Show a kernel at a stage of its compilation
     Emit(Emit),
     /// List the targets, each with its devices or why there are none
-    Targets(Json),
+    Targets(Targets),
     /// List the operations, and what each target does with them
     Ops(Ops),
     /// Explain a diagnostic's code
@@ -86,6 +86,9 @@ pub(crate) struct CallArgs {
     /// Which conversions of inputs are allowed: no, equiv, safe, same_kind or unsafe
     #[arg(long, default_value = "same_kind", value_parser = casting)]
     pub(crate) casting: Casting,
+    /// Let `auto` take a GPU whose floats may differ in the last places
+    #[arg(long)]
+    pub(crate) allow_approx: bool,
     /// What generators make for a parameter that takes several dtypes
     #[arg(long, value_parser = dtype)]
     pub(crate) dtype: Option<DType>,
@@ -114,7 +117,7 @@ pub(crate) struct OutputArgs {
     /// Print the results as JSON
     #[arg(long, conflicts_with = "output")]
     pub(crate) json: bool,
-    /// Say on stderr where and how the call ran
+    /// Say on stderr where the call ran and why, what was estimated and what it took
     #[arg(long, visible_alias = "explain")]
     pub(crate) plan: bool,
 }
@@ -238,26 +241,29 @@ pub(crate) struct Check {
 pub(crate) struct Emit {
     /// FILE, FILE:KERNEL or an example's name
     pub(crate) kernel: String,
-    /// The stage: tokens, ast, ir, opt, legal, spmd, or one of the target's own, such as clif or asm
+    /// The stage: tokens, ast, ir, opt, legal, spmd, or one of a target's own, such as asm, ptx, wgsl or spirv
     #[arg(long, value_name = "STAGE")]
     pub(crate) stage: String,
     /// A dtype for each type parameter of the kernel, in order
     #[arg(long, value_delimiter = ',', value_parser = dtype)]
     pub(crate) dtype: Vec<DType>,
-    /// The target to compile for
-    #[arg(long, env = "UFC_TARGET", default_value = "cpu")]
-    pub(crate) target: Target,
+    /// The target to compile for, which need not be there; if not given, the one that has the stage, else cpu
+    #[arg(long, env = "UFC_TARGET")]
+    pub(crate) target: Option<Target>,
     /// Write to a file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 
-/// `--json` alone.
+/// `ufc targets`.
 #[derive(Args, Debug)]
-pub(crate) struct Json {
+pub(crate) struct Targets {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Measure first what each device can do, and keep the figures for `auto`
+    #[arg(long)]
+    pub(crate) calibrate: bool,
 }
 
 /// `ufc ops`.

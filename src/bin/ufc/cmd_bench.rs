@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use ufc::array::{Array, Operand, Output, ToOutput};
-use ufc::{CallOptions, Target, Ufunc};
+use ufc::{Call, CallOptions, DeviceArray, Report, Target, Ufunc, dispatch};
+use ufc_target::{DeviceKind, Promise};
 
 use crate::args::Bench;
 use crate::examples::EXAMPLES;
@@ -30,11 +31,37 @@ struct Row {
     target: String,
     device: String,
     threads: usize,
+    /// Where the operands are between calls.
+    data: Data,
+    /// Bytes copied to the device and from it by each call.
+    moved: (u64, u64),
+    promise: Promise,
     n: usize,
     /// Bytes of all operands, each counted once.
     traffic: usize,
     times: Times,
     verdict: Verdict,
+}
+
+/// Where operands are between calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Data {
+    /// In the host's memory, which is the device's own.
+    Here,
+    /// In the host's memory: each call copies them to the device, and its results back.
+    Copied,
+    /// On the device.
+    Resident,
+}
+
+impl Data {
+    fn word(self) -> &'static str {
+        match self {
+            Data::Here => "here",
+            Data::Copied => "copied",
+            Data::Resident => "resident",
+        }
+    }
 }
 
 /// What became of one target and number of threads.
@@ -109,8 +136,11 @@ fn bench(
     let mut outcomes = Vec::new();
     for target in &args.target {
         for threads in &threads {
-            match bench_row(ufunc, &operands, target, *threads, args) {
-                Ok(row) => outcomes.push(Outcome::Measured(Box::new(row))),
+            match bench_rows(ufunc, &operands, target, *threads, args) {
+                Ok(rows) => {
+                    let rows = rows.into_iter().map(Box::new);
+                    outcomes.extend(rows.map(Outcome::Measured));
+                }
                 Err(Failure::Message(NO_DEVICE, why)) => {
                     outcomes.push(Outcome::Missing(target.to_string(), why));
                     break;
@@ -127,13 +157,15 @@ fn bench(
     Ok(outcomes)
 }
 
-fn bench_row(
+/// A row for a target; for one with memory of its own another one, with the operands there already.
+fn bench_rows(
     ufunc: &Ufunc,
     operands: &[Operand<'_>],
     target: &Target,
     threads: Option<usize>,
     args: &Bench,
-) -> Result<Row, Failure> {
+) -> Result<Vec<Row>, Failure> {
+    let report = Report::default();
     let options = CallOptions {
         target: target.clone(),
         threads,
@@ -141,43 +173,96 @@ fn bench_row(
         ..CallOptions::default()
     };
     let plan = ufunc.with(options.clone()).plan(operands)?;
+    let place: Target = format!("{}:{}", plan.target, plan.device)
+        .parse()
+        .map_err(ufc::Error::from)?;
+    let choice = dispatch::choose(&place)?;
+    let promise = choice.backend.promise(Some(&choice.device.name));
     let n: usize = plan.shape.iter().product();
     // The first call shows progress and makes the outputs that the timed ones write to.
     let mut results = watch(n as u64, |done| {
         let options = CallOptions {
             progress: Some(done),
+            report: Some(&report),
             ..options.clone()
         };
         ufunc.with(options).call_all(operands)
     })?;
-    let call = ufunc.with(options);
-    let times = Times::of(Duration::from_secs_f64(args.time), || {
+    let measured = report.get().unwrap_or_default();
+    let is_host = choice.device.kind == DeviceKind::Processor;
+    let call = ufunc.with(options.clone());
+    let time = Duration::from_secs_f64(args.time);
+    let times = Times::of(time, || {
         let outputs: Vec<Output<'_>> = results.iter_mut().map(ToOutput::to_output).collect();
         Ok(call.call_into(operands, outputs)?)
     })?;
-    let verdict = verify(ufunc, operands, &results)?;
     let read = operands.iter().map(|operand| match operand {
         Operand::View(view) => view.len() * view.dtype().size(),
         _ => 0,
     });
     let written = results.iter().map(|array: &Array| array.as_bytes().len());
-    Ok(Row {
+    let row = Row {
         kernel: ufunc.name().to_string(),
         target: plan.target,
         device: plan.device,
         threads: plan.threads,
+        data: if is_host { Data::Here } else { Data::Copied },
+        moved: (measured.uploaded, measured.downloaded),
+        promise,
         n,
         traffic: read.chain(written).sum(),
         times,
-        verdict,
-    })
+        verdict: verify(ufunc, operands, &results, promise)?,
+    };
+    if is_host {
+        return Ok(vec![row]);
+    }
+    let (times, results) = resident(&ufunc.with(options), operands, &place, time)?;
+    let resident = Row {
+        data: Data::Resident,
+        moved: (0, 0),
+        times,
+        verdict: verify(ufunc, operands, &results, promise)?,
+        kernel: row.kernel.clone(),
+        target: row.target.clone(),
+        device: row.device.clone(),
+        ..row
+    };
+    Ok(vec![row, resident])
+}
+
+/// Times calls whose operands are on the device; gives their results too.
+fn resident(
+    call: &Call<'_, '_>,
+    operands: &[Operand<'_>],
+    target: &Target,
+    time: Duration,
+) -> Result<(Times, Vec<Array>), Failure> {
+    let there = operands.iter().map(|operand| match operand {
+        Operand::View(view) => Ok(Operand::Device(view.to_device(target)?)),
+        other => Ok(other.clone()),
+    });
+    let there: Vec<Operand<'_>> = there.collect::<Result<_, ufc::Error>>()?;
+    let mut results = call.call_all_on_device(&there[..])?;
+    let times = Times::of(time, || {
+        call.call_into_device(&there[..], &mut results)?;
+        results.iter().try_for_each(DeviceArray::synchronize)?;
+        Ok(())
+    })?;
+    let home = results.iter().map(DeviceArray::to_host);
+    Ok((times, home.collect::<Result<_, ufc::Error>>()?))
 }
 
 /// Says what makes a row's figures doubtful.
 fn doubt(screen: Screen, row: &Row) {
     let name = format!(
-        "{} on {} with {} thread(s)",
-        row.kernel, row.target, row.threads
+        "{} on {} with {}",
+        row.kernel,
+        row.target,
+        match row.data {
+            Data::Here => format!("{} thread(s)", row.threads),
+            data => format!("{} data", data.word()),
+        }
     );
     if row.times.median() < SHORT {
         screen.warn(format_args!(
@@ -190,8 +275,8 @@ fn doubt(screen: Screen, row: &Row) {
         ));
     }
     match &row.verdict {
-        Verdict::Same(_) => {}
-        Verdict::Different(text) | Verdict::Unknown(text) => {
+        Verdict::Same(_) | Verdict::Near(..) => {}
+        Verdict::Different(text) | Verdict::Unknown(text) | Verdict::Far(text) => {
             screen.warn(format_args!("{name}: not verified: {text}"));
         }
     }
@@ -216,13 +301,14 @@ fn show(screen: Screen, ufunc: &Ufunc, outcomes: &[Outcome]) -> Result<(), Failu
         Outcome::Missing(target, _) => {
             let dash = || paint(FAINT, "-");
             let mut cells = vec![target.clone(), paint(BAD, "missing")];
-            cells.extend((0..7).map(|_| dash()));
+            cells.extend((0..8).map(|_| dash()));
             cells
         }
     });
     let header = [
         "target",
         "device",
+        "data",
         "threads",
         "median",
         "±",
@@ -234,8 +320,13 @@ fn show(screen: Screen, ufunc: &Ufunc, outcomes: &[Outcome]) -> Result<(), Failu
     writeln!(
         out,
         "{}",
-        table(&header, &[2, 3, 4, 5, 6, 7], rows.collect())
+        table(&header, &[3, 4, 5, 6, 7, 8], rows.collect())
     )?;
+    for row in measured().filter(|row| row.data == Data::Copied) {
+        let (up, down) = (bytes(row.moved.0 as f64), bytes(row.moved.1 as f64));
+        let device = format!("{}:{}", row.target, row.device);
+        writeln!(out, "{device}: each call copies {up} there and {down} back")?;
+    }
     for outcome in outcomes {
         if let Outcome::Missing(_, why) = outcome {
             writeln!(out, "{why}")?;
@@ -250,13 +341,19 @@ fn cells(row: &Row, base: f64) -> Vec<String> {
     let verified = match &row.verdict {
         Verdict::Same(n) if *n == row.n => paint(GOOD, "yes, all"),
         Verdict::Same(n) => paint(GOOD, format_args!("yes, {n}")),
+        Verdict::Near(n, worst) => paint(GOOD, format_args!("{n} within {worst} ulp")),
+        Verdict::Far(_) => paint(BAD, "not all"),
         Verdict::Different(_) => paint(BAD, "NO"),
         Verdict::Unknown(_) => paint(BAD, "not checked"),
     };
     vec![
         row.target.clone(),
         row.device.clone(),
-        row.threads.to_string(),
+        row.data.word().to_string(),
+        match row.data {
+            Data::Here => row.threads.to_string(),
+            Data::Copied | Data::Resident => paint(FAINT, "-"),
+        },
         time(median),
         format!("{:.1} %", row.times.spread() * 100.0),
         rate(row.n as f64 / median),
@@ -281,12 +378,19 @@ fn to_json(row: &Row) -> Json {
         "kernel": row.kernel,
         "target": row.target,
         "device": row.device,
+        "data": row.data.word(),
+        "uploaded_bytes": row.moved.0,
+        "downloaded_bytes": row.moved.1,
         "threads": row.threads,
         "n": row.n,
         "median_ns": (median * 1e9).round(),
         "min_ns": (row.times.min() * 1e9).round(),
         "elements_per_s": (row.n as f64 / median).round(),
-        "verified": matches!(row.verdict, Verdict::Same(_)),
+        "promise": match row.promise {
+            Promise::Bits => json!("bits"),
+            Promise::Ulps(ulps) => json!({ "ulps": ulps }),
+        },
+        "verified": matches!(row.verdict, Verdict::Same(_) | Verdict::Near(..)),
     })
 }
 
@@ -303,7 +407,9 @@ fn judge(screen: Screen, outcomes: &[Outcome], args: &Bench) -> Result<(), Failu
                 let text = "results differ from the interpreter's: this is a bug in ufc";
                 verdict = Err(Failure::Message(BUG, text.to_string()));
             }
-            Outcome::Measured(row) if args.strict && matches!(row.verdict, Verdict::Unknown(_)) => {
+            Outcome::Measured(row)
+                if args.strict && matches!(row.verdict, Verdict::Unknown(_) | Verdict::Far(_)) =>
+            {
                 verdict = verdict.and(Err(Failure::user("a result could not be verified")));
             }
             Outcome::Missing(..) | Outcome::Measured(_) => {}

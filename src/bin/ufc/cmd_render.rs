@@ -57,7 +57,7 @@ fn picture(ufunc: &Ufunc, operands: &[Operand<'_>], args: &Render) -> Result<Pic
     if height == 0 || width == 0 {
         return Err(Failure::user("the picture has no pixels"));
     }
-    let results = call(ufunc, operands, &args.call)?;
+    let (results, _) = call(ufunc, operands, &args.call)?;
     match results.as_slice() {
         [gray] if !gray.dtype().is_complex() => {
             let mut values = gray.cast(DType::F32, Casting::Unsafe)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use ufc::array::{Array, Operand, npy};
-use ufc::{CallOptions, Const, DType, Module, Ufunc};
+use ufc::{CallOptions, Const, DType, Measured, Module, Report, Ufunc};
 
 use crate::args::{CallArgs, Eval, OutputArgs, Run};
 use crate::kernel;
@@ -46,7 +46,10 @@ fn call_and_show(
     if output.plan {
         screen.say(ufunc.with(options(args)).plan(&operands[..])?);
     }
-    let results = call(ufunc, &operands, args)?;
+    let (results, measured) = call(ufunc, &operands, args)?;
+    if output.plan {
+        screen.say(&measured);
+    }
     if output.json {
         return screen.json(&results.iter().map(to_json).collect());
     }
@@ -71,25 +74,29 @@ pub(crate) fn options(args: &CallArgs) -> CallOptions<'static> {
         threads: args.threads,
         casting: args.casting,
         cancel: Some(&CANCEL),
+        allow_approx: args.allow_approx,
         ..CallOptions::default()
     }
 }
 
-/// Calls a kernel, with a progress bar where that takes long.
+/// Calls a kernel, with a progress bar where that takes long. Gives the results, and what the call took.
 pub(crate) fn call(
     ufunc: &Ufunc,
     operands: &[Operand<'_>],
     args: &CallArgs,
-) -> Result<Vec<Array>, Failure> {
+) -> Result<(Vec<Array>, Measured), Failure> {
+    let report = Report::default();
     let shape = values::shape(ufunc.param_names(), operands)?;
     let total = shape.iter().map(|n| *n as u64).product();
-    watch(total, |done| {
+    let results = watch(total, |done| {
         let options = CallOptions {
             progress: Some(done),
+            report: Some(&report),
             ..options(args)
         };
-        Ok(ufunc.with(options).call_all(operands)?)
-    })
+        ufunc.with(options).call_all(operands)
+    })?;
+    Ok((results, report.get().unwrap_or_default()))
 }
 
 fn to_json(array: &Array) -> Json {

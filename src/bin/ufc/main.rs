@@ -45,7 +45,14 @@ fn main() -> ExitCode {
     };
     progress::catch_interrupt();
     let screen = Screen::new(cli.color);
-    screen.conclude(run(screen, &cli.verb))
+    let result = run(screen, &cli.verb);
+    for loss in ufc::dispatch::losses() {
+        screen.warn(format_args!(
+            "the device `{}:{}` was lost: {}",
+            loss.target, loss.device, loss.why
+        ));
+    }
+    screen.conclude(result)
 }
 
 fn run(screen: Screen, verb: &Verb) -> Result<(), Failure> {

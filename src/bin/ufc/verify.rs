@@ -1,8 +1,9 @@
-//! Compares a target's results with the interpreter's, bit for bit.
+//! Compares a target's results with the interpreter's: bit for bit, or by the distance that the target promises.
 
 use ufc::array::cast::ParamType;
 use ufc::array::{Array, ArrayError, Operand, View};
 use ufc::{CallOptions, Const, DType, Target, Ufunc};
+use ufc_target::Promise;
 use ufc_target::launch::positions;
 
 use crate::output::Failure;
@@ -19,6 +20,11 @@ const MAX_WHOLE: usize = 1 << 20;
 pub(crate) enum Verdict {
     /// Every bit of so many elements is equal.
     Same(usize),
+    /// So many elements are within the distance promised; the largest distance in units in the last place.
+    Near(usize, u64),
+    /// Some are further off than the target promises for one function, which may be right for a whole kernel; a text says how
+    /// many and how far.
+    Far(String),
     /// An element differs; a text says which and how.
     Different(String),
     /// Not compared, and why.
@@ -30,7 +36,12 @@ pub(crate) fn verify(
     ufunc: &Ufunc,
     operands: &[Operand<'_>],
     results: &[Array],
+    promise: Promise,
 ) -> Result<Verdict, Failure> {
+    let compare = |results: &[Array], at: &[usize], expected: &[Array]| match promise {
+        Promise::Bits => compare(results, at, expected),
+        Promise::Ulps(ulps) => measure(results, at, expected, u64::from(ulps)),
+    };
     let shape = results.first().map_or(&[][..], Array::shape);
     let n: usize = shape.iter().product();
     if n <= SAMPLE {
@@ -162,6 +173,60 @@ fn compare(results: &[Array], at: &[usize], expected: &[Array]) -> Verdict {
     Verdict::Same(at.len())
 }
 
+/// Measures how far results are from the expected ones.
+fn measure(results: &[Array], at: &[usize], expected: &[Array], promised: u64) -> Verdict {
+    let (mut worst, mut beyond, mut example) = (0, 0, String::new());
+    for (number, (result, expected)) in results.iter().zip(expected).enumerate() {
+        let (Ok(have), Ok(want)) = (flat(result), flat(expected)) else {
+            return Verdict::Different(format!("result {number} has another shape"));
+        };
+        for (i, &flat) in at.iter().enumerate() {
+            let (Some(have), Some(want)) = (have.get(&[flat]), want.get(&[i])) else {
+                return Verdict::Different(format!("element {flat} is missing"));
+            };
+            let distance = distance(have, want);
+            worst = worst.max(distance);
+            if distance > promised {
+                beyond += 1;
+                example = format!("element {flat} of result {number} is {have:?}, not {want:?}");
+            }
+        }
+    }
+    match beyond {
+        0 => Verdict::Near(at.len(), worst),
+        _ => Verdict::Far(format!(
+            "{beyond} of {} elements are further off than {promised} ulp, such as {example}",
+            at.len() * results.len()
+        )),
+    }
+}
+
+/// The distance of two values of one dtype in units in the last place; of whole numbers, none or the largest there is.
+fn distance(a: Const, b: Const) -> u64 {
+    let dtype = a.dtype();
+    if a.same(b) {
+        return 0;
+    }
+    if dtype.is_complex() {
+        return distance(a.re(), b.re()).max(distance(a.im(), b.im()));
+    }
+    let is_nan = Const::is_nan;
+    if !dtype.is_float() || is_nan(a) || is_nan(b) {
+        return u64::MAX;
+    }
+    let sign = 1u128 << (dtype.size() * 8 - 1);
+    // Floats in order: positive ones by their bits, negative ones below by theirs.
+    let place = |c: Const| {
+        let magnitude = (c.bits() & (sign - 1)) as i128;
+        if c.bits() & sign == 0 {
+            magnitude
+        } else {
+            -magnitude
+        }
+    };
+    u64::try_from(place(a).abs_diff(place(b))).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +242,26 @@ mod tests {
         let mut index = [0; 2];
         unravel(7, &[3, 5], &mut index);
         assert_eq!(index, [1, 2]);
+    }
+
+    #[test]
+    fn distances_are_in_units_in_the_last_place() {
+        let f = |x: f32| Const::f32(x);
+        assert_eq!(distance(f(1.0), f(1.0 + f32::EPSILON)), 1);
+        assert_eq!(distance(f(0.0), f(-0.0)), 0);
+        assert_eq!(distance(f(f32::from_bits(1)), f(-f32::from_bits(1))), 2);
+        assert_eq!(distance(f(f32::NAN), f(1.0)), u64::MAX);
+        assert_eq!(distance(f(f32::NAN), f(-f32::NAN)), 0);
+        assert_eq!(
+            distance(Const::int(DType::U8, 1), Const::int(DType::U8, 2)),
+            u64::MAX
+        );
+        let ours = [Array::from([1.0f32, 2.0])];
+        let near = [Array::from([1.0f32 + f32::EPSILON, 2.0])];
+        assert_eq!(measure(&ours, &[0, 1], &near, 1), Verdict::Near(2, 1));
+        assert!(
+            matches!(measure(&ours, &[0, 1], &near, 0), Verdict::Far(text) if text.contains("1 of 2"))
+        );
     }
 
     #[test]
