@@ -302,17 +302,26 @@ impl<'u, 'o> Call<'u, 'o> {
         }
     }
 
-    /// Adds what a device would have to be sent of the operands, and would send back.
+    /// Adds what a device would have to be sent of the operands, and would send back; and counts repeated elements once.
     fn add_moves(&self, work: &mut Work, ready: &Loop, inputs: &[Operand<'_>], wish: Wish) {
+        let sizes = ready.outputs.iter().map(|dtype| dtype.size() as f64);
+        let written = sizes.sum::<f64>() * work.elements;
+        work.bytes = written;
         for (input, dtype) in inputs.iter().zip(&ready.inputs) {
-            if let Operand::View(view) = input {
-                let once = view.clone().without_repeats().len();
-                work.host_in += (once * dtype.size()) as f64;
+            match input {
+                Operand::View(view) => {
+                    let once = view.clone().without_repeats().len();
+                    let bytes = (once * dtype.size()) as f64;
+                    work.host_in += bytes;
+                    work.bytes += bytes;
+                }
+                Operand::Device(array) => work.bytes += array.bytes() as f64,
+                Operand::InPlace(_) => work.bytes += dtype.size() as f64 * work.elements,
+                Operand::Scalar(_) | Operand::Weak(_) => {}
             }
         }
         if wish == Wish::Host {
-            let sizes = ready.outputs.iter().map(|dtype| dtype.size() as f64);
-            work.host_out = sizes.sum::<f64>() * work.elements;
+            work.host_out = written;
         }
     }
 
