@@ -11,7 +11,8 @@ use ufc::{Const, DType, Error};
 use ufc_ir::{Func, interp, passes};
 use ufc_target::legality::CoreOnly;
 use ufc_target::{
-    Backend, CompileOptions, Executable, LaunchArgs, LaunchControl, Legality, launch,
+    Backend, BackendError, CompileOptions, DeviceArgs, DeviceOperand, Executable, LaunchArgs,
+    LaunchControl, Legality, launch,
 };
 
 use super::memory::{Operand, Placement};
@@ -140,7 +141,7 @@ impl Kernel {
     }
 
     /// The loops that a back end makes of it: one per device and interleaving.
-    pub(crate) fn loops(&self, backend: &dyn Backend) -> Result<Vec<Loop>, Mismatch> {
+    pub(crate) fn loops(&self, backend: &'static dyn Backend) -> Result<Vec<Loop>, Mismatch> {
         let mut loops = Vec::new();
         for device in Kernel::devices(backend)? {
             for interleave in INTERLEAVES {
@@ -151,7 +152,7 @@ impl Kernel {
     }
 
     /// The devices of a back end, also those that it does not list but can be asked for.
-    pub(crate) fn devices(backend: &dyn Backend) -> Result<Vec<String>, Mismatch> {
+    pub(crate) fn devices(backend: &'static dyn Backend) -> Result<Vec<String>, Mismatch> {
         let name = backend.name();
         let listed = backend.devices().map_err(|why| Mismatch::new(name, why))?;
         let mut names: Vec<String> = listed.into_iter().map(|device| device.name).collect();
@@ -164,7 +165,7 @@ impl Kernel {
     /// The loop that a back end makes of it for one device and interleaving.
     pub(crate) fn compile(
         &self,
-        backend: &dyn Backend,
+        backend: &'static dyn Backend,
         device: &str,
         interleave: usize,
     ) -> Result<Loop, Mismatch> {
@@ -184,6 +185,8 @@ impl Kernel {
             executable: executable.map_err(|error| Mismatch::new(&form, error))?,
             positions: launch::positions(func),
             results: func.results.clone(),
+            backend,
+            device: device.to_string(),
             form,
         })
     }
@@ -324,6 +327,8 @@ pub(crate) struct Loop {
     executable: Arc<dyn Executable>,
     positions: Vec<Option<u8>>,
     results: Vec<DType>,
+    backend: &'static dyn Backend,
+    device: String,
     /// Target, device and interleaving.
     pub form: String,
 }
@@ -351,7 +356,104 @@ impl Loop {
         let inputs = first(inputs);
         let found = self.launch(&inputs, shape, placements);
         let found = found.map_err(|error| Mismatch::new(&form(), error))?;
-        compare(&form(), &inputs, &first(expected), &found)
+        compare(&form(), &inputs, &first(expected), &found)?;
+        let form = || format!("{} (operands on the device)", form());
+        let found = self.launch_resident(&inputs, shape, placements);
+        match found.map_err(|error| Mismatch::new(&form(), error))? {
+            Some(found) => compare(&form(), &inputs, &first(expected), &found),
+            None => Ok(()),
+        }
+    }
+
+    /// Launches once on operands in buffers of the device, placed there as they are on the host; none if the device's
+    /// memory is the host's. Every other input that is one element for all is passed by value.
+    fn launch_resident(
+        &self,
+        inputs: &[Vec<Const>],
+        shape: &[usize],
+        placements: &[Placement],
+    ) -> Result<Option<Columns>, String> {
+        let shown = |error: BackendError| error.to_string();
+        match self.backend.allocate(&self.device, 1) {
+            Err(BackendError::Unsupported(_)) => return Ok(None),
+            found => found.map_err(shown)?,
+        };
+        let mut operands = self.operands(inputs, shape, placements);
+        let mut placed = Vec::new();
+        for (number, operand) in operands.iter().enumerate() {
+            let value = inputs.get(number).and_then(|column| column.first());
+            if let Some(value) = value
+                && number % 2 == 1
+                && operand.strides.iter().all(|stride| *stride == 0)
+            {
+                placed.push(DeviceOperand::Value(value.to_le_bytes()));
+                continue;
+            }
+            // The same alignment as on the host.
+            let (pad, bytes) = (operand.misalignment(), operand.snapshot());
+            let size = pad + bytes.len();
+            let buffer = self.backend.allocate(&self.device, size).map_err(shown)?;
+            buffer.upload(pad, &bytes).map_err(shown)?;
+            let offset = pad + operand.first();
+            placed.push(DeviceOperand::Buffer { buffer, offset });
+        }
+        let strides: Vec<&[isize]> = operands.iter().map(|o| o.strides.as_slice()).collect();
+        let steps = self.steps(shape);
+        let indices: Vec<(i64, &[i64])> = steps.iter().map(|steps| (0, steps.as_slice())).collect();
+        let args = DeviceArgs {
+            shape,
+            operands: &placed,
+            strides: &strides,
+            indices: &indices,
+        };
+        let control = LaunchControl::default();
+        self.executable
+            .launch_on_device(&args, &control)
+            .map_err(shown)?;
+        for (number, (operand, place)) in operands.iter_mut().zip(&placed).enumerate() {
+            let DeviceOperand::Buffer { buffer, .. } = place else {
+                continue;
+            };
+            let mut bytes = operand.snapshot();
+            buffer
+                .download(operand.misalignment(), &mut bytes)
+                .map_err(shown)?;
+            if number < inputs.len() && bytes != operand.snapshot() {
+                return Err("an input was written".to_string());
+            }
+            operand.restore(&bytes);
+        }
+        let written = &operands[inputs.len()..];
+        if written.iter().any(Operand::is_spilled) {
+            return Err("memory outside the output was written".to_string());
+        }
+        Ok(Some(written.iter().map(Operand::values).collect()))
+    }
+
+    /// Memory for every operand, the inputs filled.
+    fn operands(
+        &self,
+        inputs: &[Vec<Const>],
+        shape: &[usize],
+        placements: &[Placement],
+    ) -> Vec<Operand> {
+        let dtypes = inputs
+            .iter()
+            .map(|column| column.first().map_or(DType::U8, |value| value.dtype()));
+        let dtypes = dtypes.chain(self.results.iter().copied());
+        let mut operands: Vec<Operand> = dtypes
+            .zip(placements)
+            .map(|(dtype, placement)| Operand::new(dtype, shape, *placement))
+            .collect();
+        let filled = operands.iter_mut().zip(inputs);
+        filled.for_each(|(operand, column)| operand.fill(column));
+        operands
+    }
+
+    /// How far each position moves along each loop dim.
+    fn steps(&self, shape: &[usize]) -> Vec<Vec<i64>> {
+        let axes = self.positions.iter();
+        axes.map(|axis| position_steps(*axis, shape)).collect()
     }
 
     /// Launches once; it is an error if a byte is changed that belongs to no output element.
@@ -373,18 +475,7 @@ impl Loop {
         placements: &[Placement],
         times: usize,
     ) -> Result<Columns, String> {
-        let dtypes = inputs
-            .iter()
-            .map(|column| column.first().map_or(DType::U8, |value| value.dtype()));
-        let dtypes = dtypes.chain(self.results.iter().copied());
-        let mut operands: Vec<Operand> = dtypes
-            .zip(placements)
-            .map(|(dtype, placement)| Operand::new(dtype, shape, *placement))
-            .collect();
-        operands
-            .iter_mut()
-            .zip(inputs)
-            .for_each(|(operand, column)| operand.fill(column));
+        let mut operands = self.operands(inputs, shape, placements);
         let before: Vec<Vec<u8>> = operands[..inputs.len()]
             .iter()
             .map(Operand::snapshot)
@@ -394,11 +485,7 @@ impl Loop {
             .iter()
             .map(|operand| operand.strides.as_slice())
             .collect();
-        let steps: Vec<Vec<i64>> = self
-            .positions
-            .iter()
-            .map(|axis| position_steps(*axis, shape))
-            .collect();
+        let steps = self.steps(shape);
         let indices: Vec<(i64, &[i64])> = steps.iter().map(|steps| (0, steps.as_slice())).collect();
         let args = LaunchArgs {
             shape,

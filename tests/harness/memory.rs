@@ -145,6 +145,21 @@ impl Operand {
         self.memory[self.first..].as_mut_ptr()
     }
 
+    /// Position of the first element among the bytes.
+    pub(crate) fn first(&self) -> usize {
+        self.first
+    }
+
+    /// How far the memory's begin is from an aligned address.
+    pub(crate) fn misalignment(&self) -> usize {
+        self.memory.as_ptr() as usize % ALIGN
+    }
+
+    /// Puts back every byte.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) {
+        self.memory.copy_from_slice(bytes);
+    }
+
     /// A copy of every byte, to see later what was changed.
     pub(crate) fn snapshot(&self) -> Vec<u8> {
         self.memory.clone()

@@ -4,6 +4,7 @@
 //! mismatch fails, and `UFC_BLESS=1` rewrites the expectation in place instead.
 
 mod annotate;
+mod cuda;
 mod examples;
 pub(crate) mod exec;
 mod expect;
@@ -18,6 +19,7 @@ pub(crate) mod values;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};
+use ufc::Target;
 
 /// A file to be tested.
 pub(crate) struct Case {
@@ -119,6 +121,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.push(Trial::test("every_file_is_tested", every_file_is_tested));
     trials.extend(self_test::trials());
     trials.extend(examples::trials());
+    trials.extend(cuda::trials());
     trials.extend(run::skipped(&files(&root.join("run"))));
     trials
 }
@@ -156,6 +159,20 @@ fn every_file_is_tested() -> Outcome {
         return Ok(());
     }
     Err(format!("files that no test uses: {}", stray.join(", ")).into())
+}
+
+/// The one target that run tests, examples and random kernels are to be executed on, if `UFC_TEST_TARGET` names one.
+pub(crate) fn target_asked_for() -> Option<Target> {
+    let word = std::env::var("UFC_TEST_TARGET").ok()?;
+    Some(
+        word.parse()
+            .unwrap_or_else(|error| panic!("UFC_TEST_TARGET: {error}")),
+    )
+}
+
+/// The target that examples and random kernels are executed on.
+pub(crate) fn target_under_test() -> Target {
+    target_asked_for().unwrap_or(Target::CPU)
 }
 
 /// The repository's root.

@@ -90,6 +90,14 @@ pub(crate) fn skipped(files: &[PathBuf]) -> Vec<Trial> {
 }
 
 fn targets(text: &str) -> Vec<String> {
+    let mut targets = listed_targets(text);
+    if let Some(only) = super::target_asked_for() {
+        targets.retain(|target| *target == only.to_string());
+    }
+    targets
+}
+
+fn listed_targets(text: &str) -> Vec<String> {
     let listed = text
         .lines()
         .find_map(|line| comment(line)?.strip_prefix("targets:"));
@@ -225,8 +233,11 @@ fn on_target(
     let Ok(choice) = dispatch::choose(&target) else {
         return Ok(());
     };
-    let spmd = kernel.check_spmd(choice.legality(), inputs, meaning);
-    spmd.map_err(|error| error.to_string())?;
+    if word == "cpu" {
+        // Others take the scalar form.
+        let spmd = kernel.check_spmd(choice.legality(), inputs, meaning);
+        spmd.map_err(|error| error.to_string())?;
+    }
     for compiled in kernel
         .loops(choice.backend)
         .map_err(|error| error.to_string())?

@@ -15,7 +15,7 @@ mod streams;
 use memory::World;
 use plan::Plan;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use streams::{Job, Launch, Streams};
 
 /// What every function of the driver answers.
@@ -35,6 +35,9 @@ pub(crate) const MISALIGNED_ADDRESS: Answer = 716;
 pub(crate) const LAUNCH_TIMEOUT: Answer = 702;
 pub(crate) const LAUNCH_FAILED: Answer = 719;
 
+/// The name of the kernel in every module of ours.
+pub(crate) const ENTRY: &str = "ufc_loop";
+
 /// Bytes of memory that each device has, unless the plan says otherwise.
 const MEMORY: usize = 1 << 30;
 
@@ -45,7 +48,7 @@ struct State {
     world: World,
     streams: Streams,
     /// Loaded modules; their numbers are their handles.
-    kernels: Vec<ufc_ptx::Module>,
+    kernels: Vec<Arc<ufc_ptx::Module>>,
     /// The error that every call gives, once a device has failed.
     sticky: Answer,
 }
@@ -243,7 +246,7 @@ driver! {
         let refused = match ufc_ptx::Module::parse(&text) {
             Ok(_) if state.plan.refuses_modules => "ptxas fatal: asked to refuse".to_string(),
             Ok(loaded) => {
-                state.kernels.push(loaded);
+                state.kernels.push(Arc::new(loaded));
                 // SAFETY: the caller gives a place for it.
                 return unsafe { give(module, state.kernels.len()) };
             }
@@ -284,8 +287,9 @@ driver! {
         params: *const *const u8,
         _extra: *const *const c_void
     ) |state| {
-        let module = function.checked_sub(1).and_then(|n| state.kernels.get(n));
-        let kernel = module.and_then(|module| module.kernel("ufc_loop")).ok_or(INVALID_VALUE)?;
+        let module = function.checked_sub(1).and_then(|n| state.kernels.get(n)).cloned();
+        let module = module.ok_or(INVALID_VALUE)?;
+        let kernel = module.kernel(ENTRY).ok_or(INVALID_VALUE)?;
         let is_flat = [blocks_y, blocks_z, threads_y, threads_z] == [1; 4];
         if !is_flat || blocks == 0 || threads == 0 || threads > 1024 {
             return Err(INVALID_VALUE);
@@ -301,7 +305,7 @@ driver! {
             bits.push(u64::from_le_bytes(word));
         }
         let launch = Launch {
-            kernel: kernel.clone(),
+            module: module.clone(),
             blocks,
             threads,
             params: bits,

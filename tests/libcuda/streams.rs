@@ -2,17 +2,19 @@
 
 use crate::memory::World;
 use crate::{
-    Answer, ILLEGAL_ADDRESS, INVALID_VALUE, LAUNCH_FAILED, LAUNCH_TIMEOUT, MISALIGNED_ADDRESS,
+    Answer, ENTRY, ILLEGAL_ADDRESS, INVALID_VALUE, LAUNCH_FAILED, LAUNCH_TIMEOUT,
+    MISALIGNED_ADDRESS,
 };
 use std::collections::{BTreeMap, VecDeque};
-use ufc_ptx::{Kernel, Trap};
+use std::sync::Arc;
+use ufc_ptx::{Module, Trap};
 
 /// Instructions that one launch may take.
 const BUDGET: u64 = 4_000_000_000;
 
 /// A kernel with its parameters.
 pub(crate) struct Launch {
-    pub kernel: Kernel,
+    pub module: Arc<Module>,
     pub blocks: u32,
     pub threads: u32,
     pub params: Vec<u64>,
@@ -159,11 +161,12 @@ impl Streams {
             }
             Job::Launch(launch) => {
                 let Launch {
-                    kernel,
+                    module,
                     blocks,
                     threads,
                     params,
                 } = *launch;
+                let kernel = module.kernel(ENTRY).ok_or(INVALID_VALUE)?;
                 kernel
                     .run(blocks, threads, &params, world, BUDGET)
                     .map_err(|trap| match trap {

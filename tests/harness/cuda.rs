@@ -1,0 +1,73 @@
+//! The CUDA target without a GPU: run tests, examples and random kernels in a process whose driver is the stand-in of
+//! `tests/libcuda`, which runs kernels from their PTX text.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::Trial;
+
+use super::Outcome;
+
+/// What is executed: a name, the tests' names to filter by, and what the stand-in is to be like.
+const GROUPS: &[(&str, &str, &str)] = &[
+    ("run", "run/", ""),
+    ("examples", "examples/agree", ""),
+    ("diff", "diff/ir", ""),
+    ("source", "diff/source", ""),
+];
+
+/// Bytes of a piece, so that most launches are cut into several.
+const PIECE: &str = "200";
+
+/// One trial for each group; none in the process that they start.
+pub(crate) fn trials() -> Vec<Trial> {
+    if super::target_asked_for().is_some() {
+        return Vec::new();
+    }
+    let groups = GROUPS.iter();
+    let trial = |(name, filter, plan): &'static (&str, &str, &str)| {
+        Trial::test(format!("cuda/{name}"), || group(filter, plan))
+    };
+    groups.map(trial).collect()
+}
+
+fn group(filter: &str, plan: &str) -> Outcome {
+    let folder = driver_folder()?;
+    let done = Command::new(std::env::current_exe()?)
+        .arg(filter)
+        .env("LD_LIBRARY_PATH", folder.path())
+        .env("UFC_TEST_TARGET", "cuda")
+        .env("UFC_FAKE_CUDA", plan)
+        .env("UFC_CUDA_PIECE", PIECE)
+        .output()?;
+    let text = String::from_utf8_lossy(&done.stdout);
+    if !done.status.success() {
+        let errors = String::from_utf8_lossy(&done.stderr);
+        return Err(format!("{text}\n{errors}").into());
+    }
+    // A filter that finds nothing, or a target that is not there, would look like success.
+    let passed = text.lines().filter(|line| line.ends_with("... ok")).count();
+    if passed == 0 || text.contains("skipped (") {
+        return Err(format!("nothing was executed:\n{text}").into());
+    }
+    Ok(())
+}
+
+/// A folder in which the stand-in has the driver's name.
+fn driver_folder() -> Result<tempfile::TempDir, String> {
+    let library = library()?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let link = folder.path().join("libcuda.so");
+    std::fs::copy(&library, link).map_err(|error| format!("{}: {error}", library.display()))?;
+    Ok(folder)
+}
+
+/// The stand-in, which cargo makes beside this binary.
+fn library() -> Result<PathBuf, String> {
+    let binary = std::env::current_exe().map_err(|error| error.to_string())?;
+    let folder = binary.parent().unwrap_or(Path::new("."));
+    let name = "libufc_libcuda.so";
+    let places = [folder.join(name), folder.join("..").join(name)];
+    let found = places.into_iter().find(|path| path.exists());
+    found.ok_or_else(|| format!("{name} is not in {}", folder.display()))
+}
