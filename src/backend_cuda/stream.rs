@@ -13,7 +13,7 @@ use crate::driver::{Event, Fault, Stream};
 use crate::launch::{At, CudaLoop};
 use crate::memory::{Block, Staging};
 use crate::nest::{Nest, Piece};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
 use ufc_target::{BackendError, LaunchControl, LaunchReport};
 
@@ -370,8 +370,10 @@ impl Call<'_> {
     }
 
     fn threads(&self) -> usize {
+        // Asked once: the answer comes from files of the system.
+        static ALL: OnceLock<usize> = OnceLock::new();
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.control.threads.unwrap_or_else(all)
+        self.control.threads.unwrap_or_else(|| *ALL.get_or_init(all))
     }
 
     /// Sends a piece's inputs, runs the kernel on them and asks for the outputs.
