@@ -1,0 +1,125 @@
+//! What shaders do natively, per operation and dtype.
+//!
+//! Values of 8 and 16 bits are kept in 32: integers as what they are worth, f16 and bf16 as their bits. Integers of 64 bits
+//! are native everywhere, as pairs of 32-bit ones where the device has none. So are f64 and c128 as far as this
+//! table goes: a device without f64 is found out by the compiler, whose message can name the kernel and other targets.
+
+use ufc_ir::ops::{AnyOp, Op};
+use ufc_ir::{DType, Kind};
+use ufc_target::{Action, Legality};
+
+/// What [`crate::lower`] takes.
+pub(crate) struct WgpuLegality;
+
+impl Legality for WgpuLegality {
+    fn target(&self) -> &str {
+        "wgpu"
+    }
+
+    fn action(&self, op: AnyOp, dtype: DType) -> Action {
+        match op {
+            AnyOp::Core(op) => core_action(op, dtype),
+            AnyOp::Math(_) => Action::Expand,
+        }
+    }
+
+    fn convert(&self, from: DType, to: DType) -> Action {
+        let half = |d: DType| matches!(d, DType::F16 | DType::BF16);
+        match (half(from), half(to)) {
+            (false, false) => Action::Native,
+            _ if from == to => Action::Native,
+            // The expansion's multiplication takes subnormal numbers, which a device may flush.
+            _ if (from, to) == (DType::F16, DType::F32) => Action::Native,
+            _ if from == DType::F32 || to == DType::F32 => Action::Expand,
+            // The expansion takes f64, which a device may not have.
+            (false, true) if to == DType::BF16 && from.is_int() && from.size() > 2 => {
+                Action::Native
+            }
+            (false, true) if from == DType::F64 => Action::Expand,
+            (false, true) if from.is_int() && from.size() > 2 => Action::Expand,
+            _ => Action::Promote(DType::F32),
+        }
+    }
+}
+
+/// What becomes of the operations that narrow dtypes are too narrow for; none if nothing in particular.
+fn narrow_action(op: Op, dtype: DType) -> Option<Action> {
+    let is_half = matches!(dtype, DType::F16 | DType::BF16);
+    let is_narrow = dtype.is_int() && dtype.size() < 4;
+    let wide = match dtype.kind() {
+        Kind::Signed => DType::I32,
+        Kind::Float => DType::F32,
+        Kind::Bool | Kind::Unsigned | Kind::Complex => DType::U32,
+    };
+    let promotes = match op {
+        Op::Add
+        | Op::Sub
+        | Op::Mul
+        | Op::Div
+        | Op::Rem
+        | Op::Min
+        | Op::Max
+        | Op::Minimum
+        | Op::Maximum => is_half || is_narrow,
+        Op::MulAdd
+        | Op::Sqrt
+        | Op::Floor
+        | Op::Ceil
+        | Op::Trunc
+        | Op::RoundTiesEven
+        | Op::Eq
+        | Op::Ne
+        | Op::Lt
+        | Op::Le
+        | Op::Gt
+        | Op::Ge => is_half,
+        Op::Neg | Op::Abs | Op::Shl | Op::Shr => is_narrow,
+        _ => false,
+    };
+    promotes.then_some(Action::Promote(wide))
+}
+
+fn core_action(op: Op, dtype: DType) -> Action {
+    if let Some(action) = narrow_action(op, dtype) {
+        return action;
+    }
+    match op {
+        Op::Rem if dtype == DType::F64 => Action::Expand,
+        Op::Add
+        | Op::Sub
+        | Op::Mul
+        | Op::Div
+        | Op::Rem
+        | Op::Neg
+        | Op::Abs
+        | Op::MulAdd
+        | Op::Sqrt
+        | Op::Min
+        | Op::Max
+        | Op::Minimum
+        | Op::Maximum
+        | Op::Floor
+        | Op::Ceil
+        | Op::Trunc
+        | Op::RoundTiesEven
+        | Op::And
+        | Op::Or
+        | Op::Xor
+        | Op::Not
+        | Op::Shl
+        | Op::Shr
+        | Op::Eq
+        | Op::Ne
+        | Op::Lt
+        | Op::Le
+        | Op::Gt
+        | Op::Ge
+        | Op::Select
+        | Op::Convert
+        | Op::Bitcast
+        | Op::Complex
+        | Op::Re
+        | Op::Im
+        | Op::Any => Action::Native,
+    }
+}
