@@ -81,9 +81,7 @@ const IS_TESTING: bool = cfg!(any(test, feature = "testing"));
 static BACKENDS: [Entry; if IS_TESTING { 5 } else { 4 }] = [
     Entry::new("cpu", start_cpu),
     Entry::new("cuda", start_cuda),
-    Entry::new("wgpu", || {
-        Err(missing("this version of ufc has no wgpu back end yet"))
-    }),
+    Entry::new("wgpu", start_wgpu),
     Entry::new("interp", || Ok(Box::new(InterpBackend))),
     #[cfg(any(test, feature = "testing"))]
     Entry::new("sim", || Ok(Box::new(super::simulated::SimBackend))),
@@ -97,6 +95,16 @@ fn start_cpu() -> Result<Box<dyn Backend>, Unavailable> {
 #[cfg(not(feature = "cpu"))]
 fn start_cpu() -> Result<Box<dyn Backend>, Unavailable> {
     Err(missing("this build of ufc is without the feature `cpu`"))
+}
+
+#[cfg(feature = "wgpu")]
+fn start_wgpu() -> Result<Box<dyn Backend>, Unavailable> {
+    Ok(Box::new(ufc_backend_wgpu::WgpuBackend))
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn start_wgpu() -> Result<Box<dyn Backend>, Unavailable> {
+    Err(missing("this build of ufc is without the feature `wgpu`"))
 }
 
 #[cfg(feature = "cuda")]
