@@ -160,3 +160,49 @@ fn cxx() {
     run("classes.cc");
     run_watched("classes.cc");
 }
+
+/// The program in README.md prints what the page says.
+#[test]
+fn readme() {
+    let page = std::fs::read_to_string(folder().join("../README.md")).expect("the page");
+    let (_, rest) = page.split_once("```c\n").expect("a program in C");
+    let (text, rest) = rest.split_once("```\n").expect("its end");
+    let (_, shown) = rest.split_once("./saxpy\n").expect("how it is run");
+    let (shown, _) = shown.split_once("```").expect("the end of that");
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme.c");
+    std::fs::write(&source, text).expect("a file");
+    for link in [Link::Dynamic, Link::Static] {
+        assert_eq!(succeed(&mut Command::new(compile(&source, link))), shown);
+    }
+}
+
+/// The example draws what the kernel gives: the same picture on every target, and not an empty one.
+#[test]
+fn example() {
+    let program = compile(&folder().join("../examples/c/mandelbrot.c"), Link::Dynamic);
+    let draw = |target: &str| {
+        let mut command = Command::new(&program);
+        let output = command.arg("90").env("UFC_TARGET", target).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    let picture = draw("cpu");
+    let (head, pixels) = picture.split_at(b"P5\n90 60\n255\n".len());
+    assert_eq!(head, b"P5\n90 60\n255\n");
+    assert_eq!(pixels.len(), 90 * 60);
+    let inside = pixels.iter().filter(|pixel| **pixel == 255).count();
+    assert!(
+        (900..1600).contains(&inside),
+        "{inside} points are in the set"
+    );
+    assert_eq!(draw("interp"), picture);
+    let wrong = Command::new(&program).arg("-3").output();
+    assert_eq!(wrong.expect("it runs").status.code(), Some(2));
+}
+
+/// What a call costs is printed by a program of its own; here it only has to run.
+#[test]
+fn benchmark_compiles() {
+    compile(&folder().join("benches/latency.c"), Link::Dynamic);
+}
