@@ -206,3 +206,50 @@ fn example() {
 fn benchmark_compiles() {
     compile(&folder().join("benches/latency.c"), Link::Dynamic);
 }
+
+/// A Python with the packages that the script needs, in an environment made once for their list.
+fn python() -> PathBuf {
+    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("venv");
+    let list = folder().join("tests/python/requirements.txt");
+    let wanted = std::fs::read_to_string(&list).expect("the list of packages");
+    let (python, made_for) = (environment.join("bin/python"), environment.join("made-for"));
+    if std::fs::read_to_string(&made_for).is_ok_and(|known| known == wanted) {
+        return python;
+    }
+    let _ = std::fs::remove_dir_all(&environment);
+    succeed(
+        Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&environment),
+    );
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    succeed(
+        install
+            .args(["--only-binary", ":all:", "--requirement"])
+            .arg(&list),
+    );
+    std::fs::write(&made_for, wanted).expect("a file");
+    python
+}
+
+/// The library through ctypes, on arrays of NumPy and of Arrow.
+#[test]
+fn against_numpy() {
+    let mut script = Command::new(python());
+    script.arg(folder().join("tests/python/against_numpy.py"));
+    let out = succeed(script.arg(prefix().join("lib/libufc.so")));
+    assert!(
+        out.lines()
+            .filter(|line| line.ends_with("as in NumPy"))
+            .count()
+            >= 8,
+        "{out}"
+    );
+}

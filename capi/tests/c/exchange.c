@@ -235,7 +235,7 @@ static void arrow_types(void)
     v.array.offset = INT64_MAX;
     FAILS(UFC_ERROR_SHAPE, "", ufc_call_arrow(pick, arrays, schemas, 2, &out, &type, 1, NULL));
     v.array.offset = 0;
-    v.array.null_count = 8;
+    v.array.null_count = -2;
     FAILS(UFC_ERROR_SHAPE, "", ufc_call_arrow(pick, arrays, schemas, 2, &out, &type, 1, NULL));
     v.array.null_count = 3;
     FAILS(UFC_ERROR_NULL, "`buffers`", ufc_call_arrow(pick, arrays, schemas, 2, &out, &type, 1, NULL));
