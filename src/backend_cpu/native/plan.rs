@@ -139,10 +139,13 @@ fn has_loop(func: &Func) -> bool {
     has_loop
 }
 
-/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results.
+/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results. Of long
+/// straight code fewer, as it takes room in the cache of instructions and time to compile, and waits for little.
 fn chosen(func: &Func, pressure: usize, level: Level) -> usize {
     let registers = level.registers();
     match (has_loop(func), pressure) {
+        (false, _) if func.size() > 1200 => 1,
+        (false, _) if func.size() > 400 => 2,
         (true, p) if 4 * p <= registers + registers / 4 => 4,
         (false, p) if 3 * p <= registers => 4,
         (_, p) if p < registers => 2,

@@ -1,6 +1,7 @@
 //! Tests of the CPU back end against the interpreter, bit for bit.
 
 mod launch;
+mod masks;
 mod memory;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod native;

@@ -31,6 +31,22 @@ fn float_code(op: Op) -> i64 {
     }
 }
 
+/// Those of the opposite comparisons, true for NaN where the others are false.
+fn float_opposite(op: Op) -> i64 {
+    match op {
+        Op::Eq => 0x04,
+        Op::Ne => 0x00,
+        Op::Lt => 0x15,
+        Op::Le => 0x16,
+        Op::Gt => 0x1a,
+        _ => 0x19,
+    }
+}
+
+fn is_comparison(op: Op) -> bool {
+    matches!(op, Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge)
+}
+
 /// The immediates of VPCMPD (SDM, VPCMPD).
 fn int_code(op: Op) -> i64 {
     match op {
@@ -73,25 +89,111 @@ impl Cx<'_> {
         self.set_masks(result, masks, to);
     }
 
-    /// Compares vectors, giving a mask of their own width.
-    pub(super) fn compare_lanes(&mut self, op: Op, dtype: DType, a: Src, b: Src) -> Reg {
+    /// Whether a condition is best computed under the mask that it is joined with: a comparison, its opposite, or several
+    /// joined, which nothing else uses and which are computed as often.
+    pub(super) fn folds(&self, value: Value, user: Value, width: usize) -> bool {
+        if self.level != Level::Avx512 || self.uses[value] != 1 {
+            return false;
+        }
+        if self.home[value] != self.home[user] || !self.varying[value] {
+            return false;
+        }
+        match self.func.defining_op(value) {
+            Some((Op::And, parts)) => parts.iter().any(|part| self.folds(*part, value, width)),
+            Some((Op::Not, inner)) => match self.func.defining_op(inner[0]) {
+                Some((op, _)) if is_comparison(op) => self.folds(inner[0], value, width),
+                _ => false,
+            },
+            Some((op, args)) if is_comparison(op) => {
+                let dtype = self.func.dtype(args[0]);
+                dtype != DType::Bool && self.width(dtype) == width
+            }
+            _ => false,
+        }
+    }
+
+    /// The conjunction of masks and a condition; comparisons in it are done under the masks, one after the other.
+    pub(super) fn under(
+        &mut self,
+        value: Value,
+        user: Value,
+        masks: &[Reg],
+        width: usize,
+    ) -> Few<Reg> {
+        let func = self.func;
+        if !self.folds(value, user, width) {
+            let own = self.mask(value, width);
+            return self.mask_zip(MaskOp::And, width, masks, &own);
+        }
+        let (opposite, compared) = match func.defining_op(value) {
+            Some((Op::And, parts)) => {
+                let first = self.under(parts[0], value, masks, width);
+                return self.under(parts[1], value, &first, width);
+            }
+            Some((Op::Not, inner)) => (true, func.defining_op(inner[0])),
+            other => (false, other),
+        };
+        let Some((op, args)) = compared else {
+            return masks.iter().copied().collect();
+        };
+        let dtype = func.dtype(args[0]);
+        let (a, b) = (self.lanes(args[0]), self.lanes(args[1]));
+        let pairs = a.into_iter().zip(b);
+        let compared = pairs.zip(masks).map(|((a, b), mask)| {
+            let mask = Some(*mask);
+            self.compare_into_mask(op, dtype, [a, b], opposite, mask)
+        });
+        compared.collect()
+    }
+
+    /// Compares vectors into a mask register, only where a mask is set if there is one.
+    fn compare_into_mask(
+        &mut self,
+        op: Op,
+        dtype: DType,
+        [a, b]: [Src; 2],
+        opposite: bool,
+        mask: Option<Reg>,
+    ) -> Reg {
         let lane = self.lane(dtype);
         let (op, a, b) = match (a, b) {
             (Src::Splat { .. } | Src::Mem(_), Src::Reg(_)) => (swapped(op), b, a),
             _ => (op, a, b),
         };
+        let is_float = matches!(dtype, DType::F32 | DType::F64);
+        let (compare, imm) = match (is_float, opposite) {
+            (true, false) => (VecOp::Compare, float_code(op)),
+            (true, true) => (VecOp::Compare, float_opposite(op)),
+            (false, _) if dtype.is_signed() => {
+                (VecOp::Compare, int_code(op) ^ 4 * i64::from(opposite))
+            }
+            (false, _) => (
+                VecOp::CompareUnsigned,
+                int_code(op) ^ 4 * i64::from(opposite),
+            ),
+        };
+        let Some(mask) = mask else {
+            return self.compare_into(compare, lane, [a, b], imm);
+        };
+        let to = self.mask_reg();
+        let code = self.code(compare, lane);
+        let a = self.reg(a, lane);
+        let b = self.operand(b, lane, code, 2);
+        self.emit_masked(code, &[Arg::Def(to), Arg::Use(a), b, Arg::Imm(imm)], mask);
+        to
+    }
+
+    /// Compares vectors, giving a mask of their own width.
+    pub(super) fn compare_lanes(&mut self, op: Op, dtype: DType, a: Src, b: Src) -> Reg {
+        let lane = self.lane(dtype);
+        if self.level == Level::Avx512 || matches!(dtype, DType::F32 | DType::F64) {
+            return self.compare_into_mask(op, dtype, [a, b], false, None);
+        }
+        let (op, a, b) = match (a, b) {
+            (Src::Splat { .. } | Src::Mem(_), Src::Reg(_)) => (swapped(op), b, a),
+            _ => (op, a, b),
+        };
         let width = lane.width();
-        if matches!(dtype, DType::F32 | DType::F64) {
-            return self.compare_into(VecOp::Compare, lane, [a, b], float_code(op));
-        }
-        if self.level == Level::Avx512 {
-            let compare = if dtype.is_signed() {
-                VecOp::Compare
-            } else {
-                VecOp::CompareUnsigned
-            };
-            return self.compare_into(compare, lane, [a, b], int_code(op));
-        }
         match op {
             Op::Eq => self.vec_op(VecOp::CompareEqual, lane, &[a, b]),
             Op::Ne => {

@@ -156,6 +156,19 @@ impl Cx<'_> {
     /// Logic on bools.
     pub(super) fn mask_logic(&mut self, op: Op, args: &[Value], result: Value) {
         let width = self.plan.mask(result);
+        if op == Op::And && self.join_any(args, result) {
+            return;
+        }
+        if op == Op::And && !self.is_uniform {
+            let folded = [1, 0]
+                .into_iter()
+                .find(|i| self.folds(args[*i], result, width));
+            if let Some(i) = folded {
+                let masks = self.mask(args[1 - i], width);
+                let masks = self.under(args[i], result, &masks, width);
+                return self.set_masks(result, masks, width);
+            }
+        }
         let a = self.mask(args[0], width);
         let op = match op {
             Op::And => MaskOp::And,
@@ -186,6 +199,39 @@ impl Cx<'_> {
         self.set_masks(result, masks, width);
     }
 
+    /// Whether any lane is true, and a uniform bool: notes a mask that is empty unless both hold.
+    fn join_any(&mut self, args: &[Value], result: Value) -> bool {
+        let is_any = |cx: &Self, v: Value| matches!(cx.held[v], Held::Any(..));
+        let (any, other) = match args {
+            [a, b] if is_any(self, *a) && !is_any(self, *b) => (*a, *b),
+            [a, b] if is_any(self, *b) && !is_any(self, *a) => (*b, *a),
+            _ => return false,
+        };
+        let Held::Any(masks, width) = self.held[any].clone() else {
+            return false;
+        };
+        let all = self.gathered(masks, width, 1);
+        let other = self.mask(other, width);
+        let both = self.mask_op(MaskOp::And, width, all[0], other[0]);
+        self.held[result] = Held::Any(vec![both], width);
+        true
+    }
+
+    /// Joins masks until there are no more than so many.
+    fn gathered(&mut self, mut all: Vec<Reg>, width: usize, most: usize) -> Vec<Reg> {
+        // As a tree: its depth is what the processor waits for.
+        while all.len() > most {
+            all = all
+                .chunks(2)
+                .map(|pair| match pair {
+                    [a, b] => self.mask_op(MaskOp::Or, width, *a, *b),
+                    _ => pair[0],
+                })
+                .collect();
+        }
+        all
+    }
+
     pub(super) fn mask_zip(&mut self, op: MaskOp, width: usize, a: &[Reg], b: &[Reg]) -> Few<Reg> {
         a.iter()
             .zip(b)
@@ -203,18 +249,8 @@ impl Cx<'_> {
 
     /// Sets the flags so that [`Cond::NotEqual`] says whether any lane of any of the masks is true.
     fn test(&mut self, masks: &[Reg], width: usize) {
-        let mut all: Vec<Reg> = masks.to_vec();
         let rest = if self.level == Level::Avx512 { 2 } else { 1 };
-        // As a tree: its depth is what the processor waits for.
-        while all.len() > rest {
-            all = all
-                .chunks(2)
-                .map(|pair| match pair {
-                    [a, b] => self.mask_op(MaskOp::Or, width, *a, *b),
-                    _ => pair[0],
-                })
-                .collect();
-        }
+        let all = self.gathered(masks.to_vec(), width, rest);
         let (a, b) = (all[0], all[all.len() - 1]);
         let code = match self.level {
             Level::Avx2 => Code::VEX_Vptest_ymm_ymmm256,

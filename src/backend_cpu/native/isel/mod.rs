@@ -25,7 +25,7 @@ use super::mach::{Arg, Block, Class, Mach, MachInst, Mem, Reg};
 use super::plan::Plan;
 use iced_x86::Code;
 use smallvec::{SmallVec, smallvec};
-use ufc_ir::func::{Func, Inst, InstKind, SecondaryMap, Value};
+use ufc_ir::func::{Func, Inst, InstKind, Region, SecondaryMap, Value};
 use ufc_ir::ops::Op;
 use ufc_ir::{Const, DType};
 use ufc_target::BackendError;
@@ -57,6 +57,7 @@ pub(super) fn select(
         level,
         held: SecondaryMap::new(Held::Nothing),
         uses: uses(func),
+        home: homes(func),
         stays_in_memory: read_at_use(func),
         column: 0,
         is_uniform: false,
@@ -86,6 +87,17 @@ fn uses(func: &Func) -> SecondaryMap<Value, u32> {
         }
     });
     uses
+}
+
+/// The region that computes each value.
+fn homes(func: &Func) -> SecondaryMap<Value, Option<Region>> {
+    let mut homes = SecondaryMap::new(None);
+    func.for_each_inst(|region, inst| {
+        for value in &func.insts[inst].results {
+            homes[*value] = Some(region);
+        }
+    });
+    homes
 }
 
 /// The inputs that are read from memory where they are used: those that loops use, as to keep them in registers would
@@ -168,6 +180,8 @@ struct Cx<'a> {
     level: Level,
     held: SecondaryMap<Value, Held>,
     uses: SecondaryMap<Value, u32>,
+    /// The region that computes a value.
+    home: SecondaryMap<Value, Option<Region>>,
     /// Inputs that are read from memory at every use.
     stays_in_memory: SecondaryMap<Value, bool>,
     /// The column that code is made for.
