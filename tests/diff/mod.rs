@@ -25,6 +25,8 @@ use crate::harness::values;
 const KERNELS: usize = 40;
 /// Most elements of a random operand.
 const ELEMENTS: usize = 60;
+/// Most elements of some, which fill several turns of the widest vectors of bytes.
+const MANY_ELEMENTS: usize = 400;
 
 /// A kind of random kernels in IR.
 struct Theme {
@@ -37,6 +39,14 @@ const THEMES: &[Theme] = &[
     Theme {
         name: "integers",
         config: || of(TypeSet::INT.or(TypeSet::BOOL)),
+    },
+    Theme {
+        name: "small_integers",
+        config: || {
+            of([DType::Bool, DType::I8, DType::U8, DType::I16, DType::U16]
+                .into_iter()
+                .collect())
+        },
     },
     Theme {
         name: "floats",
@@ -193,7 +203,12 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
         element: None,
     };
     let mut rng = Rng::new(seed ^ 0x5eed);
-    let n = 1 + rng.below(ELEMENTS);
+    let most = if rng.one_in(4) {
+        MANY_ELEMENTS
+    } else {
+        ELEMENTS
+    };
+    let n = 1 + rng.below(most);
     let mut inputs = testing::random_inputs(seed, func, n);
     // Some inputs are one element for all.
     let broadcast: Vec<bool> = inputs.iter().map(|_| rng.one_in(4)).collect();
@@ -212,10 +227,11 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     let devices = Kernel::devices(choice.backend)?;
     let device = &devices[rng.below(devices.len())];
     let compiled = kernel.compile(choice.backend, device, rng.choose(&[1, 2, 4]))?;
-    for _ in 0..4 {
+    for round in 0..4 {
         let shape = [1 + rng.below(n)];
         let mut placement = |k: usize| match broadcast.get(k) {
             Some(true) => Placement::BROADCAST,
+            _ if round == 0 => Placement::CONTIGUOUS,
             _ => rng.choose(&Placement::SPREAD),
         };
         let placements: Vec<Placement> = (0..inputs.len() + expected.len())

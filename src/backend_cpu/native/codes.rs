@@ -394,9 +394,17 @@ operations! {
     Pack8 { I32 VEX_Vpackuswb_ymm_ymm_ymmm256 EVEX_Vpackuswb_zmm_k1z_zmm_zmmm512; }
     /// Whether the bits that both have are any, into a mask.
     TestMask {
+        I64 INVALID EVEX_Vptestmq_kr_k1_zmm_zmmm512b64;
         I32 INVALID EVEX_Vptestmd_kr_k1_zmm_zmmm512b32;
         I8 INVALID EVEX_Vptestmb_kr_k1_zmm_zmmm512;
         I16 INVALID EVEX_Vptestmw_kr_k1_zmm_zmmm512;
+    }
+    /// Whether no bit is set in both, into a mask.
+    TestNotMask {
+        I64 INVALID EVEX_Vptestnmq_kr_k1_zmm_zmmm512b64;
+        I32 INVALID EVEX_Vptestnmd_kr_k1_zmm_zmmm512b32;
+        I8 INVALID EVEX_Vptestnmb_kr_k1_zmm_zmmm512;
+        I16 INVALID EVEX_Vptestnmw_kr_k1_zmm_zmmm512;
     }
 }
 

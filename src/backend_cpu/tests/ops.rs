@@ -157,6 +157,24 @@ fn division_by_every_power_of_two() {
 }
 
 #[test]
+fn products_with_numbers_around_every_power_of_two() {
+    for dtype in [DType::I16, DType::U32, DType::I32, DType::I64, DType::U64] {
+        for power in 0..dtype.bits() {
+            for near in [-1, 0, 1] {
+                let factor = Const::int(dtype, (1 << power) + near);
+                for_seeds(1, &[], |seed| {
+                    check_case(
+                        single(Op::Mul, dtype, None, Constant::Last(factor)),
+                        seed,
+                        1,
+                    );
+                });
+            }
+        }
+    }
+}
+
+#[test]
 fn complex_parts_and_pairs() {
     for dtype in [DType::C64, DType::C128] {
         for_seeds(2, &[], |seed| {

@@ -92,6 +92,9 @@ impl Cx<'_> {
 
     fn product(&mut self, dtype: DType, args: &[Src]) -> Reg {
         let lane = self.lane(dtype);
+        if let Some(product) = self.product_by_constant(dtype, args[0], args[1]) {
+            return product;
+        }
         if !self.has(VecOp::Mul, lane) {
             return match lane {
                 Lane::I8 => self.byte_product(args[0], args[1]),
@@ -100,6 +103,36 @@ impl Cx<'_> {
         }
         let wide = self.commutative(VecOp::Mul, lane, args[0], args[1]);
         self.canonical(wide, dtype)
+    }
+
+    /// A product with 2^n, 2^n + 1 or 2^n - 1 in wide lanes, where a product takes several times as long as a shift.
+    fn product_by_constant(&mut self, dtype: DType, a: Src, b: Src) -> Option<Reg> {
+        let lane = self.lane(dtype);
+        let (value, bits) = match (a, b) {
+            (value, Src::Splat { bits, .. }) | (Src::Splat { bits, .. }, value) => (value, bits),
+            _ => return None,
+        };
+        if !matches!(lane, Lane::I32 | Lane::I64) || dtype.size() < 4 {
+            return None;
+        }
+        let (exponent, rest) = match bits {
+            0..=2 => return None,
+            n if n.is_power_of_two() => (n.trailing_zeros(), None),
+            n if (n - 1).is_power_of_two() => ((n - 1).trailing_zeros(), Some(VecOp::Add)),
+            n if n.wrapping_add(1).is_power_of_two() => {
+                ((n + 1).trailing_zeros(), Some(VecOp::Sub))
+            }
+            _ => return None,
+        };
+        if exponent as usize >= 8 * lane.width() {
+            return None;
+        }
+        let value = Src::Reg(self.reg(value, lane));
+        let shifted = self.vec_op_imm(VecOp::ShiftLeftBy, lane, &[value], i64::from(exponent));
+        Some(match rest {
+            Some(op) => self.vec_op(op, lane, &[Src::Reg(shifted), value]),
+            None => shifted,
+        })
     }
 
     /// The low 8 bits of products, from products of 16 bits: of the lower bytes as they are, of the upper ones with one

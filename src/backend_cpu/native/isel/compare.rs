@@ -74,9 +74,41 @@ impl Cx<'_> {
             let masks = self.mask_zip(op, width, &a, &b);
             return self.set_masks(result, masks, width);
         }
+        if let Some(masks) = self.tested(op, args) {
+            return self.set_fitted(result, masks, self.lane(dtype).width(), width);
+        }
         let (a, b) = (self.lanes(args[0]), self.lanes(args[1]));
         let masks = self.zip(&a, &b, |cx, a, b| cx.compare_lanes(op, dtype, a, b));
         self.set_fitted(result, masks, self.lane(dtype).width(), width);
+    }
+
+    /// Whether `x & y` is zero, or not, by the instruction that there is for it.
+    fn tested(&mut self, op: Op, args: &[Value]) -> Option<Few<Reg>> {
+        let func = self.func;
+        let zero = func.constant(args[1])?;
+        let test = match op {
+            Op::Eq => VecOp::TestNotMask,
+            Op::Ne => VecOp::TestMask,
+            _ => return None,
+        };
+        let dtype = func.dtype(args[0]);
+        let (Op::And, parts) = func.defining_op(args[0])? else {
+            return None;
+        };
+        let lane = self.lane(dtype);
+        if zero.bits() != 0 || !dtype.is_int() || !self.has(test, lane) {
+            return None;
+        }
+        let (x, y) = (self.lanes(parts[0]), self.lanes(parts[1]));
+        Some(self.zip(&x, &y, |cx, x, y| {
+            let (x, y) = match (x, y) {
+                (Src::Splat { .. } | Src::Mem(_), Src::Reg(_)) => (y, x),
+                _ => (x, y),
+            };
+            let to = cx.mask_reg();
+            cx.op_into(test, lane, &[x, y], None, to);
+            to
+        }))
     }
 
     /// Notes masks made for lanes of one width as a value's, which are planned for another.
