@@ -13,8 +13,8 @@ use crate::driver::{Event, Fault, Stream};
 use crate::launch::{At, CudaLoop};
 use crate::memory::{Block, Staging};
 use crate::nest::{Nest, Piece};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use ufc_target::{BackendError, LaunchControl, LaunchReport};
 
 /// Bytes that a piece moves, unless `UFC_CUDA_PIECE` says otherwise: enough that a copy runs at full speed.
@@ -373,7 +373,9 @@ impl Call<'_> {
         // Asked once: the answer comes from files of the system.
         static ALL: OnceLock<usize> = OnceLock::new();
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.control.threads.unwrap_or_else(|| *ALL.get_or_init(all))
+        self.control
+            .threads
+            .unwrap_or_else(|| *ALL.get_or_init(all))
     }
 
     /// Sends a piece's inputs, runs the kernel on them and asks for the outputs.

@@ -197,11 +197,11 @@ impl Cx<'_> {
             (true, false) => (VecOp::Compare, float_code(op)),
             (true, true) => (VecOp::Compare, float_opposite(op)),
             (false, _) if dtype.is_signed() => {
-                (VecOp::Compare, int_code(op) ^ 4 * i64::from(opposite))
+                (VecOp::Compare, int_code(op) ^ (4 * i64::from(opposite)))
             }
             (false, _) => (
                 VecOp::CompareUnsigned,
-                int_code(op) ^ 4 * i64::from(opposite),
+                int_code(op) ^ (4 * i64::from(opposite)),
             ),
         };
         let Some(mask) = mask else {
