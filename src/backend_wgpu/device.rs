@@ -77,6 +77,15 @@ impl Found {
         opened.clone()
     }
 
+    /// The device opened once more, with other limits.
+    #[cfg(test)]
+    pub(crate) fn with_limits(&self, change: impl FnOnce(&mut Limits)) -> Arc<Gpu> {
+        let mut gpu = Gpu::open(&self.device.name, &self.adapter).expect("the device opens");
+        probe::measure(&mut gpu).expect("the device computes");
+        change(&mut gpu.limits);
+        Arc::new(gpu)
+    }
+
     /// Whether it was opened and then lost.
     fn is_lost(&self) -> bool {
         matches!(self.opened.get(), Some(Ok(gpu)) if gpu.lost().is_some())

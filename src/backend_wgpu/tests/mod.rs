@@ -2,7 +2,11 @@
 //!
 //! A machine without any skips them, unless `UFC_TEST_WGPU=required` is set, as `scripts/test` does.
 
+mod golden;
+mod launches;
 mod ops;
+mod random;
+mod resident;
 
 use crate::WgpuBackend;
 use crate::legal::WgpuLegality;

@@ -1,0 +1,36 @@
+// `f`
+alias wide = u64;
+
+@group(0) @binding(0) var<uniform> args: array<vec4<u32>, 2>;
+@group(0) @binding(1) var<storage, read_write> b0: array<u32>;
+@group(0) @binding(2) var<storage, read_write> b1: array<u32>;
+
+struct Results {
+    r0: u32,
+}
+
+fn element(x0_x: u32) -> Results {
+    return Results(x0_x);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let invocation = id.y * args[0].y + id.x;
+    let first = invocation * 4u;
+    if (first >= args[0].x) {
+        return;
+    }
+    var packed1 = 0u;
+    for (var k = 0u; k < 4u; k = k + 1u) {
+    let e = min(first + k, args[0].x - 1u);
+    let a0 = args[1].x + e;
+    let in0 = (b0[a0 >> 2u] >> ((a0 & 3u) * 8u)) & 0xffu;
+    let a1 = args[1].y + e;
+    let result = element(in0);
+    packed1 = packed1 | (result.r0 << ((k & 3u) * 8u));
+    if ((k & 3u) == 3u) {
+        b1[(args[1].y + (first + k) * 1u) >> 2u] = packed1;
+        packed1 = 0u;
+    }
+    }
+}

@@ -1,0 +1,38 @@
+// `f`
+alias wide = vec2<u32>;
+
+@group(0) @binding(0) var<uniform> args: array<vec4<u32>, 2>;
+@group(0) @binding(1) var<storage, read_write> b0: array<u32>;
+@group(0) @binding(2) var<storage, read_write> b1: array<u32>;
+@group(0) @binding(3) var<storage, read_write> b2: array<u32>;
+
+fn div_i32(a: i32, b: i32) -> i32 {
+    let overflows = (a == i32(-2147483648)) & (b == -1i);
+    let divisor = select(b, 1i, (b == 0i) | overflows);
+    return select(a / divisor, 0i, b == 0i);
+}
+
+struct Results {
+    r0: i32,
+}
+
+fn element(x0_x: i32, x1_y: i32) -> Results {
+    let v2 = div_i32(x0_x, x1_y);
+    return Results(v2);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let invocation = id.y * args[0].y + id.x;
+    if (invocation >= args[0].x) {
+        return;
+    }
+    let e = invocation;
+    let a0 = args[1].x + e;
+    let in0 = bitcast<i32>(b0[a0 + 0u]);
+    let a1 = args[1].y + e;
+    let in1 = bitcast<i32>(b1[a1 + 0u]);
+    let a2 = args[1].z + e;
+    let result = element(in0, in1);
+    b2[a2 + 0u] = bitcast<u32>(result.r0);
+}

@@ -1,0 +1,64 @@
+//! Random functions, and launches from several threads.
+
+use super::{check, compare, compile, devices, launch, meaning, random_columns};
+use ufc_ir::ops::{MathFn, Op};
+use ufc_ir::testing::{Config, Rng, for_seeds, random_func};
+use ufc_ir::{DType, TypeSet};
+use ufc_target::LaunchControl;
+
+fn run(dtypes: TypeSet, count: usize) {
+    for_seeds(count, &[1, 2, 3], |seed| {
+        let config = Config {
+            dtypes,
+            ops: Op::ALL.to_vec(),
+            math: vec![MathFn::RotateLeft, MathFn::FloorDiv, MathFn::LeadingZeros],
+            index: true,
+            size: 40,
+            depth: 3,
+        };
+        check(&random_func(seed, &config), 70, seed, false);
+    });
+}
+
+#[test]
+fn integers_of_all_sizes() {
+    run(TypeSet::INT.or(TypeSet::BOOL), 20);
+}
+
+#[test]
+fn floats() {
+    run([DType::F32, DType::F16].into_iter().collect(), 15);
+}
+
+#[test]
+fn anything() {
+    run(TypeSet::ANY, 15);
+}
+
+#[test]
+fn launches_from_several_threads() {
+    let config = Config {
+        dtypes: [DType::U8, DType::I32].into_iter().collect(),
+        ..Config::default()
+    };
+    let func = random_func(5, &config);
+    for device in devices() {
+        let executable = compile(&func, &device);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (executable, func, device) = (&executable, &func, &device);
+                scope.spawn(move || {
+                    for round in 0..5 {
+                        let n = 300 + round;
+                        let columns =
+                            random_columns(&mut Rng::new(thread * 10 + round as u64), func, n);
+                        let control = LaunchControl::default();
+                        let found = launch(&**executable, func, &columns, n, &control);
+                        let (found, _) = found.expect("it runs");
+                        compare(device, &columns, &meaning(func, &columns, n), &found);
+                    }
+                });
+            }
+        });
+    }
+}
