@@ -57,6 +57,12 @@ pub(crate) fn attribute(role: Role, options: TokenStream, tokens: TokenStream) -
         return quote!(#error #tokens);
     };
     let name = Ident::new(&name.text, name.span);
+    if let Some(receiver) = item.receiver() {
+        let message = "methods are not part of the kernel language";
+        let mistake = Mistake::new(Code::NotInLanguage, receiver, message);
+        let error = mistake.help("write a function outside `impl`").to_tokens();
+        return quote!(#error #tokens);
+    }
     if role == Role::Device && names::is_builtin(&name.to_string()) {
         let message = format!("`{name}` is a function of the kernel language already");
         let error = Mistake::new(Code::DuplicateName, name.span(), message);
@@ -84,6 +90,7 @@ pub(crate) fn attribute(role: Role, options: TokenStream, tokens: TokenStream) -
     let parsed = Parsed::new(&item);
     let outside = match &parsed.head {
         _ if !item.is_function() => constant(&item, work, unmarked),
+        Some(head) if role == Role::Kernel && !head.is_kernel() => headless(&item, role, unmarked),
         Some(head) if role == Role::Kernel && head.generics.is_empty() => {
             kernel(&item, head, work, unmarked)
         }

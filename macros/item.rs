@@ -82,6 +82,13 @@ impl Item {
             .is_some_and(|tok| tok.kind == TokenKind::Fn)
     }
 
+    /// Where `self` stands among the parameters.
+    pub(crate) fn receiver(&self) -> Option<Span> {
+        let open = self.toks.iter().position(|tok| tok.text == "(")?;
+        let mut params = self.toks[open..crate::tokens::matching(&self.toks, open)].iter();
+        params.find(|tok| tok.is_ident("self")).map(|tok| tok.span)
+    }
+
     /// Where messages about all of it point.
     pub(crate) fn span(&self) -> Span {
         self.toks
@@ -249,6 +256,17 @@ impl Head {
             params: params.collect::<Option<_>>()?,
             result,
         })
+    }
+
+    /// Whether a kernel may have it: single numbers in, and one or a tuple of them out.
+    pub(crate) fn is_kernel(&self) -> bool {
+        let is_single = |ty: &Ty| !matches!(ty, Ty::Tuple(_));
+        let results = match &self.result {
+            Some(Ty::Tuple(members)) => &members[..],
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        self.params.iter().chain(results).all(is_single) && !results.is_empty()
     }
 
     /// The type of the function pointer, with Rust types for the type parameters.

@@ -1,0 +1,8 @@
+//! The attribute on something that is no function.
+
+use ufc::vectorize;
+
+#[vectorize]
+struct F;
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A bound that is none.
+
+use ufc::vectorize;
+
+#[vectorize]
+fn f<T: Real>(x: T) -> T {
+    x
+}
+
+fn main() {}
