@@ -175,9 +175,10 @@ pub(crate) fn target_under_test() -> Target {
     target_asked_for().unwrap_or(Target::CPU)
 }
 
-/// The repository's root.
+/// The repository's root; on a machine that has only what `scripts/gpu-check` packed, the folder with that.
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    let packed = std::env::var_os("UFC_TEST_ROOT");
+    packed.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
 /// Every file below a folder, sorted; none if the folder is not there.
