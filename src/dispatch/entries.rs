@@ -247,9 +247,11 @@ pub(super) fn pick_device(
     }
     let mut usable = devices.iter().filter(|d| is_hardware(d));
     // A device that was lost and is there again comes after those that were not.
-    let whole = usable
-        .clone()
-        .find(|device| loss(entry.name, &device.name).is_none());
+    let is_whole = |device: &&Device| {
+        // Calls come by here: most often nothing was ever lost.
+        entry.generation() == 0 || loss(entry.name, &device.name).is_none()
+    };
+    let whole = usable.clone().find(is_whole);
     whole.or_else(|| usable.next()).ok_or_else(|| match devices {
         [] => "it has no device".to_string(),
         [first, ..] => format!(

@@ -9,6 +9,8 @@ mod emit;
 mod eval;
 mod exit_code;
 mod explain;
+#[cfg(all(feature = "cuda", target_os = "linux"))]
+mod fallback;
 mod ops;
 mod render;
 mod run;
@@ -55,6 +57,8 @@ pub(crate) fn command(folder: &Path) -> Command {
     for name in [
         "UFC_TARGET",
         "UFC_SIMULATED",
+        "UFC_CACHE_DIR",
+        "UFC_FAKE_CUDA",
         "UFC_SOFTWARE_GPU",
         "UFC_NUM_THREADS",
         "UFC_CPU_LEVEL",
