@@ -5,40 +5,58 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::Trial;
+use ufc::dispatch;
 
-use super::Outcome;
+use super::{Outcome, cuda_faults};
 
-/// What is executed: a name, the tests' names to filter by, and what the stand-in is to be like.
-const GROUPS: &[(&str, &str, &str)] = &[
-    ("run", "run/", ""),
-    ("examples", "examples/agree", ""),
-    ("diff", "diff/ir", ""),
-    ("source", "diff/source", ""),
+/// What is executed: a name, and the tests' names to filter by.
+const GROUPS: &[(&str, &str)] = &[
+    ("run", "run/"),
+    ("examples", "examples/agree"),
+    ("diff", "diff/ir"),
+    ("source", "diff/source"),
 ];
 
 /// Bytes of a piece, so that most launches are cut into several.
 const PIECE: &str = "200";
 
-/// One trial for each group; none in the process that they start.
+/// One trial for each group and each fault; in the process that they start, the faults' own.
 pub(crate) fn trials() -> Vec<Trial> {
     if super::target_asked_for().is_some() {
-        return Vec::new();
+        return cuda_faults::trials();
     }
-    let groups = GROUPS.iter();
-    let trial = |(name, filter, plan): &'static (&str, &str, &str)| {
-        Trial::test(format!("cuda/{name}"), || group(filter, plan))
-    };
-    groups.map(trial).collect()
+    let mut trials: Vec<Trial> = GROUPS
+        .iter()
+        .map(|(name, filter)| Trial::test(format!("cuda/{name}"), || group(filter, "", PIECE)))
+        .collect();
+    trials.extend(cuda_faults::FAULTS.iter().map(|fault| {
+        let test = || group(&format!("faults/{}", fault.name), fault.plan, fault.piece);
+        Trial::test(format!("cuda/faults/{}", fault.name), test)
+    }));
+    trials.push(Trial::test("cuda/faults/no_driver", no_driver));
+    trials
 }
 
-fn group(filter: &str, plan: &str) -> Outcome {
+/// Without a driver the target is not there, and says so.
+fn no_driver() -> Outcome {
+    let backend = dispatch::backend("cuda").map_err(|why| why.to_string())?;
+    match backend.devices() {
+        // A machine with a GPU.
+        Ok(_) => Ok(()),
+        Err(why) if why.reason == "libcuda.so.1 not found: no NVIDIA driver" => Ok(()),
+        Err(why) if why.reason.starts_with("the NVIDIA driver") => Ok(()),
+        Err(why) => Err(why.reason.into()),
+    }
+}
+
+fn group(filter: &str, plan: &str, piece: &str) -> Outcome {
     let folder = driver_folder()?;
     let done = Command::new(std::env::current_exe()?)
         .arg(filter)
         .env("LD_LIBRARY_PATH", folder.path())
         .env("UFC_TEST_TARGET", "cuda")
         .env("UFC_FAKE_CUDA", plan)
-        .env("UFC_CUDA_PIECE", PIECE)
+        .env("UFC_CUDA_PIECE", piece)
         .output()?;
     let text = String::from_utf8_lossy(&done.stdout);
     if !done.status.success() {
@@ -47,7 +65,8 @@ fn group(filter: &str, plan: &str) -> Outcome {
     }
     // A filter that finds nothing, or a target that is not there, would look like success.
     let passed = text.lines().filter(|line| line.ends_with("... ok")).count();
-    if passed == 0 || text.contains("skipped (") {
+    let is_skipped = text.lines().any(|line| line.contains("run on cuda: "));
+    if passed == 0 || is_skipped {
         return Err(format!("nothing was executed:\n{text}").into());
     }
     Ok(())

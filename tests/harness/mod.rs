@@ -5,12 +5,14 @@
 
 mod annotate;
 mod cuda;
+mod cuda_faults;
 mod examples;
 pub(crate) mod exec;
 mod expect;
 mod front;
 mod ir;
 pub(crate) mod memory;
+mod ptxas;
 mod run;
 mod self_test;
 mod target;
@@ -97,6 +99,11 @@ const KINDS: &[Kind] = &[
         test: target::asm,
     },
     Kind {
+        folder: "ptx",
+        extensions: &["ufir"],
+        test: target::ptx,
+    },
+    Kind {
         folder: "run",
         extensions: &["ufk", "ufir"],
         test: run::run,
@@ -122,6 +129,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(self_test::trials());
     trials.extend(examples::trials());
     trials.extend(cuda::trials());
+    trials.extend(ptxas::trials());
     trials.extend(run::skipped(&files(&root.join("run"))));
     trials
 }

@@ -118,6 +118,21 @@ fn turns(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// Lowers for NVIDIA's GPUs and compares the module for packed operands; the first line of a case may name another stage.
+pub(crate) fn ptx(case: &Case) -> Outcome {
+    let func = ir::parse(case)?;
+    let backend = dispatch::backend("cuda").map_err(|why| why.to_string())?;
+    let legality = backend.legality(None);
+    let legal = ufc::pipeline::legalize(func, legality).map_err(|error| error.to_string())?;
+    let first = case.text.lines().next().unwrap_or_default();
+    let stage = first.strip_prefix("; stage: ").unwrap_or("ptx");
+    let options = CompileOptions::default();
+    let text = backend
+        .emit(&legal, &options, stage.trim())
+        .map_err(|error| error.to_string())?;
+    expect::file(&expect::beside(case, "ptx"), &text)
+}
+
 /// The block that jumps to itself: of a kernel without loops, what is done for each turn's elements.
 fn loop_body(text: &str) -> Option<String> {
     let blocks = text.split("\n\n");

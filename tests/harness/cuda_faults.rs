@@ -1,0 +1,379 @@
+//! What the CUDA target does when the driver fails it: each test in a process whose driver is to fail in some way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use libtest_mimic::Trial;
+use ufc::{Module, dispatch};
+use ufc_target::{
+    Backend, BackendError, CompileOptions, DeviceArgs, DeviceOperand, Executable, LaunchArgs,
+    LaunchControl, LaunchReport,
+};
+
+use super::Outcome;
+
+/// What goes wrong, and what must come of it.
+pub(crate) struct Fault {
+    /// Its test's name.
+    pub name: &'static str,
+    /// What the stand-in is to be like.
+    pub plan: &'static str,
+    /// Bytes of a piece.
+    pub piece: &'static str,
+    test: fn() -> Outcome,
+}
+
+/// A fault in a launch of one piece.
+const fn fault(name: &'static str, plan: &'static str, test: fn() -> Outcome) -> Fault {
+    let piece = "33554432";
+    Fault {
+        name,
+        plan,
+        piece,
+        test,
+    }
+}
+
+/// Every fault.
+pub(crate) const FAULTS: &[Fault] = &[
+    fault("no_device", "devices=0", no_device),
+    fault("old_driver", "version=10020", old_driver),
+    fault("old_gpu", "capability=6.1", old_gpu),
+    fault("refused_module", "refuse-modules", refused_module),
+    fault("little_memory", "memory=400000", little_memory),
+    fault("no_memory", "cuMemAlloc_v2@1+=2", no_memory),
+    fault("memory_comes_back", "memory=1000000", memory_comes_back),
+    fault(
+        "memory_runs_out_once",
+        "cuMemAlloc_v2@2=2",
+        memory_runs_out_once,
+    ),
+    fault("no_pinned_memory", "cuMemHostAlloc@1+=2", no_memory),
+    fault(
+        "fault_in_a_launch",
+        "cuLaunchKernel@2=719",
+        lost_in_a_launch,
+    ),
+    fault(
+        "fault_found_later",
+        "cuStreamSynchronize@2=700",
+        lost_in_a_launch,
+    ),
+    fault(
+        "fault_of_the_hardware",
+        "cuStreamSynchronize@2=214",
+        lost_in_a_launch,
+    ),
+    fault("passing_error", "cuLaunchKernel@2=701", passing_error),
+    fault("two_gpus", "devices=2", two_gpus),
+    Fault {
+        piece: "2000",
+        ..fault("counters", "", counters)
+    },
+    fault("cancelled", "", cancelled),
+    fault("stray_operands", "devices=2", stray_operands),
+];
+
+/// The tests that a process with such a driver has.
+pub(crate) fn trials() -> Vec<Trial> {
+    let faults = FAULTS.iter();
+    faults
+        .map(|fault| Trial::test(format!("faults/{}", fault.name), fault.test))
+        .collect()
+}
+
+/// Fails with a message unless a condition holds.
+fn ensure(holds: bool, what: impl std::fmt::Debug) -> Outcome {
+    match holds {
+        true => Ok(()),
+        false => Err(format!("{what:?}").into()),
+    }
+}
+
+fn cuda() -> Result<&'static dyn Backend, String> {
+    dispatch::backend("cuda").map_err(|why| why.to_string())
+}
+
+fn reason() -> Result<String, String> {
+    match cuda()?.devices() {
+        Ok(devices) => Err(format!("there are devices: {devices:?}")),
+        Err(why) => Ok(why.reason),
+    }
+}
+
+/// `a * x + y` of f32.
+fn saxpy(device: Option<&str>) -> Result<Arc<dyn Executable>, String> {
+    let text = "pub fn saxpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }";
+    let module = Module::from_source("saxpy.ufk", text).map_err(|error| error.to_string())?;
+    let legal = ufc::pipeline::legal(&module, "saxpy", &[], cuda()?, None);
+    let legal = legal.map_err(|error| error.to_string())?;
+    let options = CompileOptions {
+        device: device.map(str::to_string),
+        interleave: None,
+    };
+    cuda()?
+        .compile(&legal, &options)
+        .map_err(|error| error.to_string())
+}
+
+/// Runs it on so many elements of the host, `a` one value for all, and compares what comes out.
+#[expect(unsafe_code, reason = "launches take raw addresses")]
+fn launch(
+    code: &dyn Executable,
+    n: usize,
+    control: &LaunchControl<'_>,
+) -> Result<LaunchReport, BackendError> {
+    let x: Vec<f32> = (0..n).map(|i| i as f32 * 0.5 - 3.0).collect();
+    let y: Vec<f32> = (0..n).map(|i| (i % 97) as f32).collect();
+    let (mut a, mut out) = (1.5f32, vec![f32::NAN; n]);
+    let pointers = [
+        (&raw mut a).cast(),
+        x.as_ptr().cast_mut().cast(),
+        y.as_ptr().cast_mut().cast(),
+        out.as_mut_ptr().cast(),
+    ];
+    let args = LaunchArgs {
+        shape: &[n],
+        pointers: &pointers,
+        strides: &[&[0], &[4], &[4], &[4]],
+        indices: &[],
+    };
+    // SAFETY: every vector has so many elements.
+    let report = unsafe { code.launch(&args, control)? };
+    let is_right = |i: usize| out[i] == a * x[i] + y[i];
+    match (0..n).find(|i| !is_right(*i)) {
+        None => Ok(report),
+        Some(i) => Err(BackendError::LaunchFailed(format!(
+            "element {i} of {n} is {}",
+            out[i]
+        ))),
+    }
+}
+
+fn plain(code: &dyn Executable, n: usize) -> Result<LaunchReport, BackendError> {
+    launch(code, n, &LaunchControl::default())
+}
+
+fn no_device() -> Outcome {
+    let reason = reason()?;
+    ensure(
+        reason.contains("CUDA_ERROR_NO_DEVICE") && reason.contains("no CUDA-capable"),
+        reason,
+    )
+}
+
+fn old_driver() -> Outcome {
+    let reason = reason()?;
+    ensure(
+        reason == "the NVIDIA driver is of CUDA 10.2, 11.0 is needed",
+        reason,
+    )
+}
+
+fn old_gpu() -> Outcome {
+    let reason = reason()?;
+    ensure(
+        reason == "Stand-in GPU 0 has compute capability 6.1: 7.0 is needed",
+        reason,
+    )
+}
+
+fn refused_module() -> Outcome {
+    match plain(&*saxpy(None)?, 10) {
+        Err(BackendError::CompileFailed(log)) => ensure(
+            log.contains("asked to refuse") && log.contains("INVALID_PTX"),
+            log,
+        ),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// A launch of 1.2 MB on a device of 0.4 MB is cut.
+fn little_memory() -> Outcome {
+    let report = plain(&*saxpy(None)?, 100_000)?;
+    ensure(report.chunks > 1 && report.uploaded == 800_000, report)
+}
+
+fn no_memory() -> Outcome {
+    let (code, failed) = (saxpy(None)?, |found: &_| {
+        matches!(found, Err(BackendError::OutOfMemory { .. }))
+    });
+    let found = plain(&*code, 100_000);
+    ensure(failed(&found), &found)?;
+    let text = found.expect_err("it failed").to_string();
+    ensure(text.contains("cuda:0"), text)
+}
+
+/// What was kept for reuse is given back when something else needs it.
+fn memory_comes_back() -> Outcome {
+    let backend = cuda()?;
+    for bytes in [600_000, 900_000, 100_000, 950_000] {
+        let buffer = backend.allocate("0", bytes)?;
+        let sent: Vec<u8> = (0..bytes).map(|i| (i * 13 % 251) as u8).collect();
+        buffer.upload(0, &sent)?;
+        let mut back = vec![0; bytes];
+        buffer.download(0, &mut back)?;
+        ensure(sent == back, bytes)?;
+    }
+    let two = [
+        backend.allocate("0", 600_000),
+        backend.allocate("0", 600_000),
+    ];
+    ensure(two[0].is_ok(), &two[0])?;
+    match &two[1] {
+        Err(BackendError::OutOfMemory { device, bytes }) => {
+            ensure(device == "cuda:0" && *bytes == 600_000, (device, bytes))
+        }
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn memory_runs_out_once() -> Outcome {
+    plain(&*saxpy(None)?, 5000)?;
+    Ok(())
+}
+
+/// The second launch finds the device lost; every later one is told so without asking, and it is no longer listed.
+fn lost_in_a_launch() -> Outcome {
+    let code = saxpy(None)?;
+    plain(&*code, 40)?;
+    for _ in 0..2 {
+        match plain(&*code, 40) {
+            Err(BackendError::DeviceLost { device, why }) => {
+                ensure(
+                    device == "cuda:0" && why.contains("CUDA_ERROR"),
+                    (device, why),
+                )?;
+            }
+            other => return Err(format!("{other:?}").into()),
+        }
+    }
+    let reason = reason()?;
+    ensure(reason.contains("can no longer be used"), reason)?;
+    let lost = cuda()?.allocate("0", 10);
+    ensure(matches!(lost, Err(BackendError::DeviceLost { .. })), &lost)
+}
+
+/// An error of one call only does not cost the device.
+fn passing_error() -> Outcome {
+    let code = saxpy(None)?;
+    plain(&*code, 40)?;
+    let failed = plain(&*code, 40);
+    ensure(
+        matches!(failed, Err(BackendError::LaunchFailed(_))),
+        &failed,
+    )?;
+    plain(&*code, 40)?;
+    ensure(cuda()?.devices().is_ok(), "the device is still there")
+}
+
+fn two_gpus() -> Outcome {
+    let devices = cuda()?.devices().map_err(|why| why.to_string())?;
+    let names: Vec<&str> = devices.iter().map(|d| d.name.as_str()).collect();
+    ensure(names == ["0", "1", "all"], &names)?;
+    for (device, threads) in [("0", 1), ("1", 1), ("all", 2)] {
+        let code = saxpy(Some(device))?;
+        for n in [0, 1, 2, 3, 1000, 1001] {
+            let report = plain(&*code, n)?;
+            ensure(n == 0 || report.threads == threads, report)?;
+        }
+    }
+    let missing = saxpy(Some("2"));
+    ensure(
+        missing.is_err_and(|what| what.contains("cuda:2")),
+        "there is no third one",
+    )
+}
+
+/// Bytes are counted, values go with the launch, and an operand that serves many rows is sent once.
+#[expect(unsafe_code, reason = "launches take raw addresses")]
+fn counters() -> Outcome {
+    let code = saxpy(None)?;
+    let report = plain(&*code, 1000)?;
+    ensure(report.uploaded == 8000 && report.downloaded == 4000, report)?;
+    let (rows, columns) = (64, 30);
+    let mut a: Vec<f32> = (0..rows).map(|i| i as f32).collect();
+    let mut x: Vec<f32> = (0..columns).map(|i| i as f32 * 0.25).collect();
+    let mut y = vec![0.5f32; rows * columns];
+    let pointers = [
+        a.as_mut_ptr().cast(),
+        x.as_mut_ptr().cast(),
+        y.as_mut_ptr().cast(),
+    ];
+    // The result takes the place of an input.
+    let pointers = [pointers[0], pointers[1], pointers[2], pointers[2]];
+    let row = 4 * columns as isize;
+    let args = LaunchArgs {
+        shape: &[rows, columns],
+        pointers: &pointers,
+        strides: &[&[4, 0], &[0, 4], &[row, 4], &[row, 4]],
+        indices: &[],
+    };
+    let progress = AtomicU64::new(0);
+    let control = LaunchControl {
+        progress: Some(&progress),
+        ..LaunchControl::default()
+    };
+    // SAFETY: the strides stay within the vectors.
+    let report = unsafe { code.launch(&args, &control)? };
+    let total = (rows * columns) as u64;
+    ensure(
+        report.uploaded == 4 * (rows as u64 + columns as u64 + total),
+        report,
+    )?;
+    ensure(report.downloaded == 4 * total && report.chunks > 1, report)?;
+    ensure(
+        progress.into_inner() == total,
+        "every element is counted once",
+    )?;
+    let is_right = |i: usize| y[i] == a[i / columns] * x[i % columns] + 0.5;
+    ensure((0..rows * columns).all(is_right), &y)
+}
+
+fn cancelled() -> Outcome {
+    let cancel = AtomicBool::new(true);
+    let control = LaunchControl {
+        cancel: Some(&cancel),
+        ..LaunchControl::default()
+    };
+    let code = saxpy(None)?;
+    let stopped = launch(&*code, 1000, &control);
+    ensure(stopped == Err(BackendError::Cancelled), &stopped)?;
+    cancel.store(false, Ordering::Relaxed);
+    launch(&*code, 1000, &control)?;
+    Ok(())
+}
+
+/// Operands that reach out of their buffers, or are on another device, are refused before anything runs.
+fn stray_operands() -> Outcome {
+    let (backend, code) = (cuda()?, saxpy(Some("0"))?);
+    let run = |device: &str, bytes: usize, offset: usize, stride: isize| {
+        let buffer = backend.allocate(device, bytes)?;
+        let operand = DeviceOperand::Buffer { buffer, offset };
+        let value = DeviceOperand::Value([0; 16]);
+        let args = DeviceArgs {
+            shape: &[10],
+            operands: &[value, operand.clone(), operand.clone(), operand],
+            strides: &[&[0], &[stride], &[stride], &[stride]],
+            indices: &[],
+        };
+        code.launch_on_device(&args, &LaunchControl::default())
+    };
+    ensure(run("0", 40, 0, 4).is_ok(), "it fits")?;
+    ensure(run("0", 40, 36, -4).is_ok(), "backwards it fits too")?;
+    let strays = [
+        ("0", 39, 0, 4),
+        ("0", 40, 4, 4),
+        ("0", 40, 32, -4),
+        ("0", 40, 0, isize::MAX / 16),
+        ("1", 40, 0, 4),
+    ];
+    for (device, bytes, offset, stride) in strays {
+        let refused = run(device, bytes, offset, stride);
+        ensure(
+            matches!(refused, Err(BackendError::LaunchFailed(_))),
+            &refused,
+        )?;
+    }
+    backend.synchronize("0").map_err(Into::into)
+}
