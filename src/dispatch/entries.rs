@@ -94,7 +94,7 @@ fn start_cpu() -> Result<Box<dyn Backend>, Unavailable> {
 
 #[cfg(not(feature = "cpu"))]
 fn start_cpu() -> Result<Box<dyn Backend>, Unavailable> {
-    Err(missing("this build of ufc is without the feature `cpu`"))
+    Err(without("cpu"))
 }
 
 #[cfg(feature = "wgpu")]
@@ -104,7 +104,7 @@ fn start_wgpu() -> Result<Box<dyn Backend>, Unavailable> {
 
 #[cfg(not(feature = "wgpu"))]
 fn start_wgpu() -> Result<Box<dyn Backend>, Unavailable> {
-    Err(missing("this build of ufc is without the feature `wgpu`"))
+    Err(without("wgpu"))
 }
 
 #[cfg(feature = "cuda")]
@@ -114,12 +114,13 @@ fn start_cuda() -> Result<Box<dyn Backend>, Unavailable> {
 
 #[cfg(not(feature = "cuda"))]
 fn start_cuda() -> Result<Box<dyn Backend>, Unavailable> {
-    Err(missing("this build of ufc is without the feature `cuda`"))
+    Err(without("cuda"))
 }
 
-fn missing(reason: &str) -> Unavailable {
+#[cfg(not(all(feature = "cpu", feature = "wgpu", feature = "cuda")))]
+fn without(feature: &str) -> Unavailable {
     Unavailable {
-        reason: reason.to_string(),
+        reason: format!("this build of ufc is without the feature `{feature}`"),
     }
 }
 
