@@ -4,18 +4,18 @@
     reason = "callers vouch for the memory that their views describe"
 )]
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::null;
 
 use ufc::array::layout::{
     MAX_AXES, Offsets, Shape, Strides, byte_count, c_strides, extent, may_share_elements,
 };
-use ufc::array::{Array, ArrayError, Operand, Output, ToOutput, View, ViewMut, Weak};
-use ufc::{Const, DType};
+use ufc::array::{Array, ArrayError, DeviceArray, Operand, Output, ToOutput, View, ViewMut, Weak};
+use ufc::{Const, DType, Plain, Target};
 
-use crate::abi::{Sizable, list, put, write_struct};
+use crate::abi::{Sizable, list, optional_text, put, read_struct, write_struct};
 use crate::dlpack::Tensor;
-use crate::error::{Failure, ufc_status};
+use crate::error::{Failure, c_string, ufc_status};
 use crate::handle::{self, Used, ufc_array};
 use crate::panic::{entry, value_entry};
 
@@ -145,8 +145,9 @@ unsafe impl Sizable for ufc_view {
 
 /// An array that a caller holds.
 pub(crate) struct ArrayObject {
-    /// Read by nobody, but it keeps the memory.
-    _memory: Memory,
+    memory: Memory,
+    /// Where it is, such as "host" or "cuda:0".
+    place: CString,
     data: *mut u8,
     dtype: DType,
     shape: Vec<i64>,
@@ -164,6 +165,8 @@ pub(crate) enum Memory {
     Own(Array),
     /// A tensor of others.
     Tensor(Tensor),
+    /// A device's.
+    Device(DeviceArray),
 }
 
 // SAFETY: it is memory like any other; that nobody writes it while somebody else uses it is up to the callers.
@@ -181,8 +184,40 @@ impl ArrayObject {
             shape: array.shape().iter().map(|len| *len as i64).collect(),
             strides: strides.iter().map(|step| *step as i64).collect(),
             read_only: false,
-            _memory: Memory::Own(array),
+            place: c"host".into(),
+            memory: Memory::Own(array),
         }
+    }
+
+    /// Takes an array on a device over.
+    pub(crate) fn on_device(array: DeviceArray) -> ArrayObject {
+        ArrayObject {
+            data: std::ptr::null_mut(),
+            dtype: array.dtype(),
+            shape: array.shape().iter().map(|len| *len as i64).collect(),
+            strides: array.strides().iter().map(|step| *step as i64).collect(),
+            read_only: false,
+            place: c_string(array.device()),
+            memory: Memory::Device(array),
+        }
+    }
+
+    /// The array if it is on a device.
+    pub(crate) fn device(&self) -> Option<&DeviceArray> {
+        match &self.memory {
+            Memory::Device(array) => Some(array),
+            Memory::Own(_) | Memory::Tensor(_) => None,
+        }
+    }
+
+    /// Its elements as a view, if they are in the host's memory.
+    pub(crate) fn host_view(&self) -> Result<ufc_view, Failure> {
+        if self.device().is_none() {
+            return Ok(self.view());
+        }
+        let place = self.place.to_string_lossy();
+        let message = format!("the array is on {place}: `ufc_array_to_host` copies it");
+        Err(Failure::new(ufc_status::UFC_ERROR_UNSUPPORTED, message))
     }
 
     /// An array in memory of others, which `memory` takes over once all else is known to be right. Without strides
@@ -217,7 +252,8 @@ impl ArrayObject {
             strides: checked.strides.iter().map(|step| *step as i64).collect(),
             shape,
             read_only: is_read_only,
-            _memory: memory(),
+            place: c"host".into(),
+            memory: memory(),
         })
     }
 
@@ -355,13 +391,60 @@ unsafe fn check_bools(view: &Checked) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A view as plain memory, if it is one: of this version's size, with one axis or none, no flags, and no bools, whose
+/// elements would have to be looked at. Whatever is not plain, or not right, is for the long way to judge.
+///
+/// # Safety
+/// The lists are NULL or have `ndim` values.
+pub(crate) unsafe fn plain(view: &ufc_view, is_output: bool) -> Option<Plain> {
+    let is_simple = view.struct_size == size_of::<ufc_view>()
+        && view.array.is_null()
+        && view.flags | view.reserved == 0
+        && !view.data.is_null();
+    let (_, dtype, _) = row(view.dtype)?;
+    if !is_simple || *dtype == DType::Bool {
+        return None;
+    }
+    let size = dtype.size() as i64;
+    let (len, step) = match view.ndim {
+        0 if !is_output => (None, 0),
+        1 if view.shape.is_aligned() && !view.shape.is_null() && view.strides.is_aligned() => {
+            // SAFETY: the caller vouches for the lists, and NULL was looked for.
+            let (len, step) = unsafe {
+                let step = view.strides.as_ref().copied();
+                (*view.shape, step.unwrap_or(size))
+            };
+            if is_output && len > 1 && step.unsigned_abs() < size.unsigned_abs() {
+                return None;
+            }
+            (Some(usize::try_from(len).ok()?), step)
+        }
+        _ => return None,
+    };
+    // That no address is beyond all memory.
+    let last = (len.unwrap_or(1) as i64)
+        .checked_sub(1)?
+        .max(0)
+        .checked_mul(step)?;
+    let start = view.data.addr();
+    let ends = [last, size, last.checked_add(size)?];
+    ends.iter()
+        .all(|end| start.checked_add_signed(*end as isize).is_some())
+        .then_some(Plain {
+            data: view.data.cast(),
+            dtype: *dtype,
+            len,
+            step: step as isize,
+        })
+}
+
 /// The view of an array, if a view refers to one; the array is kept.
 fn resolve(view: ufc_view, kept: &mut Kept) -> Result<ufc_view, Failure> {
     if view.array.is_null() {
         return Ok(view);
     }
     let array = handle::get::<ArrayObject>(view.array, "array")?;
-    let resolved = array.view();
+    let resolved = array.host_view()?;
     kept.push(array);
     Ok(resolved)
 }
@@ -375,6 +458,9 @@ pub(crate) unsafe fn input<'a>(
     name: &dyn Fn() -> String,
     kept: &mut Kept,
 ) -> Result<Operand<'a>, Failure> {
+    if let Some(array) = on_device(&view)? {
+        return Ok(Operand::Device(array));
+    }
     let view = resolve(view, kept)?;
     // SAFETY: the caller vouches for the lists.
     let checked = unsafe { check(&view, name)? };
@@ -400,6 +486,15 @@ pub(crate) unsafe fn input<'a>(
         Failure::argument(format!("{} has `UFC_VIEW_WEAK`: {what}", name()))
     })?;
     Ok(Operand::Weak(weak))
+}
+
+/// The array on a device that a view refers to, if it does.
+pub(crate) fn on_device(view: &ufc_view) -> Result<Option<DeviceArray>, Failure> {
+    if view.array.is_null() {
+        return Ok(None);
+    }
+    let array = handle::get::<ArrayObject>(view.array, "array")?;
+    Ok(array.device().cloned())
 }
 
 fn weak_of(value: Const) -> Option<Weak> {
@@ -481,13 +576,120 @@ pub unsafe extern "C" fn ufc_array_new(
     })
 }
 
-/// An array's elements as a view, which is valid until the array is freed.
+/// An array's elements as a view, which is valid until the array is freed. UFC_ERROR_UNSUPPORTED if it is on a device.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ufc_array_get(array: *const ufc_array, view: *mut ufc_view) -> ufc_status {
     entry(|| {
         let array = handle::get::<ArrayObject>(array, "array")?;
         // SAFETY: the caller vouches for the struct.
-        unsafe { write_struct(view, &array.view(), "view") }
+        unsafe { write_struct(view, &array.host_view()?, "view") }
+    })
+}
+
+/// What an array is, wherever it is. Lists and texts are valid until the array is freed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ufc_array_info {
+    /// `sizeof(ufc_array_info)`.
+    pub struct_size: usize,
+    /// Where its elements are: "host", or a device such as "cuda:0".
+    pub place: *const c_char,
+    /// `ndim` lengths, outermost first.
+    pub shape: *const i64,
+    /// `ndim` steps in bytes.
+    pub strides: *const i64,
+    /// How many axes there are.
+    pub ndim: i32,
+    /// A `ufc_dtype`.
+    pub dtype: i32,
+}
+
+// SAFETY: the fields follow one another without padding.
+unsafe impl Sizable for ufc_array_info {
+    const NAME: &'static str = "ufc_array_info";
+}
+
+/// What an array is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ufc_array_describe(
+    array: *const ufc_array,
+    info: *mut ufc_array_info,
+) -> ufc_status {
+    entry(|| {
+        let array = handle::get::<ArrayObject>(array, "array")?;
+        let value = ufc_array_info {
+            struct_size: 0,
+            place: array.place.as_ptr(),
+            shape: array.shape.as_ptr(),
+            strides: array.strides.as_ptr(),
+            ndim: array.shape.len() as i32,
+            dtype: code_of(array.dtype),
+        };
+        // SAFETY: the caller vouches for the struct.
+        unsafe { write_struct(info, &value, "info") }
+    })
+}
+
+/// Copies elements to a device, such as "gpu" or "cuda:0"; NULL for any GPU. The caller frees the result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ufc_array_to_device(
+    view: *const ufc_view,
+    target: *const c_char,
+    result: *mut *mut ufc_array,
+) -> ufc_status {
+    entry(|| {
+        // SAFETY: the caller vouches for the place.
+        unsafe { put(result, std::ptr::null_mut(), "result")? };
+        // SAFETY: the caller vouches for the text.
+        let target = match unsafe { optional_text(target, "target")? } {
+            None => Target::GPU,
+            Some(word) => word.parse().map_err(ufc::Error::Target)?,
+        };
+        let mut kept = Kept::new();
+        // SAFETY: the caller vouches for the struct, and for the elements while we use them.
+        let operand = unsafe {
+            let (view, _) = read_struct(view, "view")?;
+            input(view, &|| "the view".to_string(), &mut kept)?
+        };
+        let array = match operand {
+            Operand::View(view) => view.to_device(&target)?,
+            Operand::Device(array) => array.to_host()?.to_device(&target)?,
+            _ => {
+                return Err(Failure::argument(
+                    "a number without a dtype cannot be on a device",
+                ));
+            }
+        };
+        let handle = handle::insert(ArrayObject::on_device(array))?;
+        // SAFETY: the caller vouches for the place.
+        unsafe { put(result, handle, "result") }
+    })
+}
+
+/// Copies an array to the host's memory, once everything that writes it is done. The caller frees the result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ufc_array_to_host(
+    array: *const ufc_array,
+    result: *mut *mut ufc_array,
+) -> ufc_status {
+    entry(|| {
+        // SAFETY: the caller vouches for the place.
+        unsafe { put(result, std::ptr::null_mut(), "result")? };
+        let object = handle::get::<ArrayObject>(array, "array")?;
+        let copy = match object.device() {
+            Some(device) => device.to_host()?,
+            None => {
+                let mut kept = Kept::new();
+                // SAFETY: the elements are those of the array, which is in use.
+                match unsafe { input(object.view(), &|| "the array".to_string(), &mut kept)? } {
+                    Operand::View(view) => view.to_array()?,
+                    _ => return Err(Failure::argument("the array has no elements")),
+                }
+            }
+        };
+        let handle = handle::insert(ArrayObject::own(copy))?;
+        // SAFETY: the caller vouches for the place.
+        unsafe { put(result, handle, "result") }
     })
 }
 

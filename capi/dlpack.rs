@@ -7,6 +7,7 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 
 use ufc::DType;
+use ufc::array::DeviceArray;
 
 use crate::abi::{list, put};
 use crate::array::{ArrayObject, Memory};
@@ -68,6 +69,8 @@ const READ_ONLY: u64 = 1;
 /// Memory of the processor, and that which it shares with CUDA devices.
 const CPU: i32 = 1;
 const CUDA_HOST: i32 = 3;
+/// Memory of CUDA devices.
+const CUDA: i32 = 2;
 
 /// DLPack's codes: kind and bits.
 const DTYPES: &[(u8, u8, DType)] = &[
@@ -214,7 +217,36 @@ pub unsafe extern "C" fn ufc_array_to_dlpack(
     })
 }
 
+/// Where DLPack says an array on a CUDA device is. Whatever writes it is waited for, as receivers cannot.
+fn cuda(array: &DeviceArray) -> Result<(*mut c_void, DLDevice), Failure> {
+    let place = array.device();
+    let number = place
+        .strip_prefix("cuda:")
+        .and_then(|number| number.parse().ok());
+    let (Some(device_id), Some(address)) = (number, array.address()) else {
+        let message =
+            format!("DLPack has no word for memory of {place}: `ufc_array_to_host` copies it");
+        return Err(Failure::new(ufc_status::UFC_ERROR_UNSUPPORTED, message));
+    };
+    array.synchronize()?;
+    let device = DLDevice {
+        device_type: CUDA,
+        device_id,
+    };
+    Ok((std::ptr::without_provenance_mut(address as usize), device))
+}
+
 fn export(array: Used<ArrayObject>) -> Result<*mut DLManagedTensorVersioned, Failure> {
+    let (data, device) = match array.device() {
+        None => (
+            array.view().data,
+            DLDevice {
+                device_type: CPU,
+                device_id: 0,
+            },
+        ),
+        Some(on_device) => cuda(on_device)?,
+    };
     let view = array.view();
     let dtype = array.dtype();
     let size = dtype.size() as i64;
@@ -233,11 +265,8 @@ fn export(array: Used<ArrayObject>) -> Result<*mut DLManagedTensorVersioned, Fai
             deleter: Some(let_go),
             flags: if array.is_read_only() { READ_ONLY } else { 0 },
             dl_tensor: DLTensor {
-                data: view.data,
-                device: DLDevice {
-                    device_type: CPU,
-                    device_id: 0,
-                },
+                data,
+                device,
                 ndim: view.ndim,
                 dtype: DLDataType {
                     code,

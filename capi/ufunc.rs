@@ -2,18 +2,19 @@
 #![expect(unsafe_code, reason = "entries take what callers pass")]
 
 use std::ffi::{CString, c_char};
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 use ufc::array::cast::ParamType;
-use ufc::array::{Casting, Operand, Output};
-use ufc::{CallOptions, DType, Target, Ufunc};
+use ufc::array::{Casting, DeviceArray, Operand, Output};
+use ufc::{CallOptions, DType, Plain, Target, Ufunc};
 
 use crate::abi::{
     Sizable, check_place, each_struct, optional_text, put, read_optional, write_struct,
 };
-use crate::array::{ArrayObject, Kept, code_of, input, output, ufc_view};
+use crate::array::{ArrayObject, Kept, code_of, input, on_device, output, plain, ufc_view};
 use crate::error::{Failure, c_string, ufc_status};
 use crate::handle::{self, Used, ufc_array, ufc_cancel, ufc_text, ufc_ufunc};
 use crate::panic::entry;
@@ -37,6 +38,9 @@ pub enum ufc_casting {
     UFC_CASTING_UNSAFE = 5,
 }
 
+/// The results of `ufc_call_new` stay in the memory of the device that computes them.
+pub const UFC_CALL_ON_DEVICE: u32 = 1;
+
 /// How a call is to run. All zeros, apart from the size, is a good choice.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +56,8 @@ pub struct ufc_call_options {
     pub cancel: *const ufc_cancel,
     /// A `ufc_casting`.
     pub casting: i32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// `UFC_CALL_ON_DEVICE`, or 0.
+    pub flags: u32,
 }
 
 // SAFETY: the fields follow one another without padding, and may have any bytes.
@@ -72,6 +76,7 @@ pub(crate) struct CallWith {
     threads: Option<usize>,
     casting: Casting,
     cancel: Option<Used<CancelObject>>,
+    on_device: bool,
 }
 
 impl CallWith {
@@ -87,10 +92,12 @@ impl CallWith {
                 threads: None,
                 casting: Casting::default(),
                 cancel: None,
+                on_device: false,
             });
         };
-        if options.reserved != 0 {
-            return Err(Failure::argument("`reserved` of `options` is not 0"));
+        if options.flags & !UFC_CALL_ON_DEVICE != 0 {
+            let message = "`flags` of `options` has bits that mean nothing";
+            return Err(Failure::argument(message));
         }
         // SAFETY: the caller vouches for the text.
         let target = match unsafe { optional_text(options.target, "target")? } {
@@ -110,6 +117,7 @@ impl CallWith {
             target,
             threads: Some(options.threads).filter(|threads| *threads > 0),
             casting,
+            on_device: options.flags & UFC_CALL_ON_DEVICE != 0,
             cancel: match options.cancel.is_null() {
                 true => None,
                 false => Some(handle::get(options.cancel, "cancel")?),
@@ -233,6 +241,49 @@ impl UfuncObject {
         Err(Failure::new(ufc_status::UFC_ERROR_COUNT, message))
     }
 
+    /// Calls the kernel by the short way, if there is one for these operands; says whether it did.
+    ///
+    /// # Safety
+    /// Both lists have as many views as the counts say, whose elements may be used until this returns.
+    unsafe fn call_plain(
+        &self,
+        (inputs, nin): (*const ufc_view, usize),
+        (outputs, nout): (*const ufc_view, usize),
+        with: &CallWith,
+    ) -> bool {
+        const MOST: usize = 8;
+        let are_lists =
+            !inputs.is_null() && inputs.is_aligned() && !outputs.is_null() && outputs.is_aligned();
+        let is_counted = nin == self.ufunc.nin() && nout == self.ufunc.nout();
+        if !are_lists || !is_counted || nin + nout > MOST {
+            return false;
+        }
+        let mut operands = [const { MaybeUninit::<Plain>::uninit() }; MOST];
+        for (i, operand) in operands.iter_mut().enumerate().take(nin + nout) {
+            let view = match i < nin {
+                true => inputs.wrapping_add(i),
+                false => outputs.wrapping_add(i - nin),
+            };
+            // SAFETY: each view before was of this size, so this one is where it should be; a view begins with its size, which
+            // the caller vouches for.
+            let found = unsafe {
+                let is_known = view.cast::<usize>().read() == size_of::<ufc_view>();
+                is_known.then(|| plain(&*view, i >= nin)).flatten()
+            };
+            match found {
+                Some(plain) => operand.write(plain),
+                None => return false,
+            };
+        }
+        let call = self.ufunc.with(with.options(false));
+        // SAFETY: so many were written, and the caller vouches for their elements.
+        unsafe {
+            let operands =
+                std::slice::from_raw_parts(operands.as_ptr().cast::<Plain>(), nin + nout);
+            call.call_plain(&operands[..nin], &operands[nin..])
+        }
+    }
+
     /// # Safety
     /// The list has `count` views, whose lists and elements may be read until the operands are dropped.
     unsafe fn inputs<'a>(
@@ -252,6 +303,34 @@ impl UfuncObject {
         // SAFETY: the caller vouches for the list.
         unsafe { each_struct(views, count, "inputs", each)? };
         Ok(operands)
+    }
+
+    /// The outputs if they are all on a device; none if none is.
+    ///
+    /// # Safety
+    /// The list has `count` views.
+    unsafe fn outputs_on_device(
+        &self,
+        views: *const ufc_view,
+        count: usize,
+    ) -> Result<Option<Vec<DeviceArray>>, Failure> {
+        self.check_count("outputs", count, self.ufunc.nout())?;
+        let mut found = Vec::new();
+        let each = |_, view: ufc_view| {
+            found.extend(on_device(&view)?);
+            Ok(())
+        };
+        // SAFETY: the caller vouches for the list.
+        unsafe { each_struct(views, count, "outputs", each)? };
+        match found.len() {
+            0 => Ok(None),
+            n if n == count => Ok(Some(found)),
+            n => {
+                let message =
+                    format!("{n} of {count} outputs are on a device: all have to be, or none");
+                Err(Failure::argument(message))
+            }
+        }
     }
 
     /// # Safety
@@ -327,7 +406,8 @@ pub unsafe extern "C" fn ufc_ufunc_param(
 /// Calls a ufunc: broadcasts the inputs as NumPy does, converts them to the kernel's dtypes as far as the casting rule
 /// allows, and writes the outputs, whose shape is that of the results. `options` may be NULL.
 ///
-/// Inputs and outputs may overlap in any way; outputs must not overlap each other. Where a status other than
+/// Inputs and outputs may overlap in any way; outputs must not overlap each other. Arrays on a device may be inputs anywhere, and
+/// outputs if all outputs are; the call runs on their device unless a target is named. Where a status other than
 /// UFC_OK is about running, outputs may be partly written; else nothing was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ufc_call(
@@ -340,14 +420,22 @@ pub unsafe extern "C" fn ufc_call(
 ) -> ufc_status {
     entry(|| {
         let ufunc = handle::get::<UfuncObject>(ufunc, "ufunc")?;
-        let mut kept = Kept::new();
         // SAFETY: the caller vouches for what it passes, and waits for us.
         let with = unsafe { CallWith::read(options)? };
         // SAFETY: as above.
+        if unsafe { ufunc.call_plain((inputs, nin), (outputs, nout), &with) } {
+            return Ok(());
+        }
+        let mut kept = Kept::new();
+        // SAFETY: as above.
         let operands = unsafe { ufunc.inputs(inputs, nin, &mut kept)? };
+        let call = ufunc.ufunc.with(with.options(false));
+        // SAFETY: as above.
+        if let Some(mut places) = unsafe { ufunc.outputs_on_device(outputs, nout)? } {
+            return Ok(call.call_into_device(operands, &mut places)?);
+        }
         // SAFETY: as above.
         let places = unsafe { ufunc.outputs(outputs, nout, &mut kept)? };
-        let call = ufunc.ufunc.with(with.options(false));
         Ok(call.call_into(operands, places)?)
     })
 }
@@ -376,10 +464,19 @@ pub unsafe extern "C" fn ufc_call_new(
         // SAFETY: as above.
         let operands = unsafe { ufunc.inputs(inputs, nin, &mut kept)? };
         let call = ufunc.ufunc.with(with.options(false));
-        let arrays = call.call_all(operands)?;
+        let objects: Vec<ArrayObject> = match with.on_device {
+            true => {
+                let arrays = call.call_all_on_device(operands)?.into_iter();
+                arrays.map(ArrayObject::on_device).collect()
+            }
+            false => {
+                let arrays = call.call_all(operands)?.into_iter();
+                arrays.map(ArrayObject::own).collect()
+            }
+        };
         let mut handles = SmallVec::<[_; 4]>::new();
-        for array in arrays {
-            match handle::insert(ArrayObject::own(array)) {
+        for object in objects {
+            match handle::insert(object) {
                 Ok(handle) => handles.push(handle),
                 Err(failure) => {
                     for handle in handles {

@@ -46,6 +46,9 @@ struct ArrowSchema;
 // The elements must not be written: the view cannot be an output.
 #define UFC_VIEW_READ_ONLY 4
 
+// The results of `ufc_call_new` stay in the memory of the device that computes them.
+#define UFC_CALL_ON_DEVICE 1
+
 // What a function returns. `ufc_last_error_message` has the words.
 enum ufc_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -305,6 +308,22 @@ typedef struct ufc_view {
     uint32_t reserved;
 } ufc_view;
 
+// What an array is, wherever it is. Lists and texts are valid until the array is freed.
+typedef struct ufc_array_info {
+    // `sizeof(ufc_array_info)`.
+    size_t struct_size;
+    // Where its elements are: "host", or a device such as "cuda:0".
+    const char *place;
+    // `ndim` lengths, outermost first.
+    const int64_t *shape;
+    // `ndim` steps in bytes.
+    const int64_t *strides;
+    // How many axes there are.
+    int32_t ndim;
+    // A `ufc_dtype`.
+    int32_t dtype;
+} ufc_array_info;
+
 // What a ufunc is. Texts are valid until the ufunc is freed.
 typedef struct ufc_ufunc_info {
     // `sizeof(ufc_ufunc_info)`.
@@ -350,8 +369,8 @@ typedef struct ufc_call_options {
     const struct ufc_cancel *cancel;
     // A `ufc_casting`.
     int32_t casting;
-    // Must be 0.
-    uint32_t reserved;
+    // `UFC_CALL_ON_DEVICE`, or 0.
+    uint32_t flags;
 } ufc_call_options;
 
 // A compiled loop, with NumPy's inner-loop ABI: `args` has a pointer for each input, then for each output,
@@ -509,8 +528,18 @@ size_t ufc_dtype_size(int32_t dtype);
 // A new array of zeros in C order. The caller frees it.
 ufc_status ufc_array_new(int32_t dtype, int32_t ndim, const int64_t *shape, struct ufc_array **array);
 
-// An array's elements as a view, which is valid until the array is freed.
-ufc_status ufc_array_get(const struct ufc_array *array, struct ufc_view *view);
+// An array's elements as a view, which is valid until the array is freed. UFC_ERROR_UNSUPPORTED if it is on a device.
+ufc_status ufc_array_get(const struct ufc_array *array,
+                         struct ufc_view *view);
+
+// What an array is.
+ufc_status ufc_array_describe(const struct ufc_array *array, struct ufc_array_info *info);
+
+// Copies elements to a device, such as "gpu" or "cuda:0"; NULL for any GPU. The caller frees the result.
+ufc_status ufc_array_to_device(const struct ufc_view *view, const char *target, struct ufc_array **result);
+
+// Copies an array to the host's memory, once everything that writes it is done. The caller frees the result.
+ufc_status ufc_array_to_host(const struct ufc_array *array, struct ufc_array **result);
 
 // Frees an array.
 ufc_status ufc_array_free(struct ufc_array *array);
@@ -524,7 +553,8 @@ ufc_status ufc_ufunc_param(const struct ufc_ufunc *ufunc, size_t index, struct u
 // Calls a ufunc: broadcasts the inputs as NumPy does, converts them to the kernel's dtypes as far as the casting rule
 // allows, and writes the outputs, whose shape is that of the results. `options` may be NULL.
 //
-// Inputs and outputs may overlap in any way; outputs must not overlap each other. Where a status other than
+// Inputs and outputs may overlap in any way; outputs must not overlap each other. Arrays on a device may be inputs anywhere, and
+// outputs if all outputs are; the call runs on their device unless a target is named. Where a status other than
 // UFC_OK is about running, outputs may be partly written; else nothing was.
 ufc_status ufc_call(const struct ufc_ufunc *ufunc,
                     const struct ufc_view *inputs,

@@ -18,7 +18,7 @@ use crate::dispatch::{self, Candidate, Picked, Question, Ranking, Target, Transf
 use crate::error::Error;
 use crate::fpenv::DefaultEnv;
 use crate::plan::{Measured, Plan, Report};
-use crate::quick::{self, Quick};
+use crate::quick::{self, Plain, Quick};
 use crate::raw::RawLoop;
 use crate::ufunc::Ufunc;
 
@@ -535,11 +535,52 @@ impl<'u, 'o> Call<'u, 'o> {
         })
     }
 
+    /// Runs the kernel on plain memory, for callers who have only that; says whether it did. It does not if there is no
+    /// loop yet for exactly these dtypes, the operands do not fit, overlap otherwise than element by element, or are large:
+    /// then [`Call::call_into`] is the way.
+    ///
+    /// # Safety
+    /// For every operand that has a length, all its elements, else the one, may be read (inputs) or written (outputs), and
+    /// nothing else touches them during the call. Elements of an output do not overlap each other.
+    #[expect(
+        unsafe_code,
+        reason = "the operands are raw memory that the caller vouches for"
+    )]
+    pub unsafe fn call_plain(&self, inputs: &[Plain], outputs: &[Plain]) -> bool {
+        let quick = || {
+            if self.is_watched() {
+                return None;
+            }
+            let picked = dispatch::pick(self.target().ok()?).ok()?;
+            let is_same = |plain: &[Plain], dtypes: &[DType]| {
+                let mut both = plain.iter().zip(dtypes);
+                plain.len() == dtypes.len() && both.all(|(plain, dtype)| plain.dtype == *dtype)
+            };
+            let is_exact = |key: &LoopKey, ready: &Loop| {
+                is_same(inputs, &ready.inputs)
+                    && is_same(outputs, &ready.outputs)
+                    && key.is_for(&picked, self.options.interleave)
+            };
+            let ready = self.ufunc.inner.loops.get(is_exact)?;
+            Some((Quick::of_plain(&ready, inputs, outputs)?, ready))
+        };
+        let found = quick();
+        let is_done = found.is_some();
+        if let Some((quick, _ready)) = found {
+            quick.run();
+        }
+        is_done
+    }
+
+    fn is_watched(&self) -> bool {
+        self.options.cancel.is_some()
+            || self.options.progress.is_some()
+            || self.options.report.is_some()
+    }
+
     /// The short way, if the operands are plain and a loop for exactly their dtypes has been compiled.
     fn quick(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> Option<Quick> {
-        let is_watched = self.options.cancel.is_some()
-            || self.options.progress.is_some()
-            || self.options.report.is_some();
+        let is_watched = self.is_watched();
         if is_watched || inputs.len() != self.ufunc.nin() || outputs.len() != self.ufunc.nout() {
             return None;
         }

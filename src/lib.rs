@@ -30,6 +30,7 @@ pub use dispatch::Target;
 pub use error::{Error, SourceError, TargetError};
 pub use module::Module;
 pub use plan::{Measured, Plan, Report};
+pub use quick::Plain;
 pub use raw::RawLoop;
 pub use ufc_ir::{Const, DType};
 pub use ufc_lang::{diag::Diagnostic, span::Span};

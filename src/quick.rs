@@ -3,6 +3,7 @@
 //! A call on one element should not cost more than a few times the loop itself. Whatever is not plain goes the long
 //! way, which also finds the words for what does not fit.
 
+use ufc_ir::DType;
 use ufc_target::InnerLoop;
 
 use crate::array::{Operand, Output};
@@ -13,6 +14,19 @@ const MOST_OPERANDS: usize = 8;
 
 /// Work that is worth a second thread goes the long way: estimated operations.
 pub(crate) const MOST_OPS: f64 = 200_000.0;
+
+/// Elements on one axis in raw memory, in native byte order, or a single value for all elements.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain {
+    /// The first element, at any alignment.
+    pub data: *mut u8,
+    /// The dtype of the elements.
+    pub dtype: DType,
+    /// How many there are; none for a single value.
+    pub len: Option<usize>,
+    /// The step from one to the next in bytes.
+    pub step: isize,
+}
 
 /// Operands as an inner loop takes them.
 pub(crate) struct Quick {
@@ -34,20 +48,7 @@ impl Quick {
         outputs: &[Output<'_>],
     ) -> Option<Quick> {
         let len = outputs.first()?.view.len();
-        let is_small = ready.cost.ops * len as f64 <= MOST_OPS;
-        let operands = inputs.len() + outputs.len();
-        if !is_small || operands > MOST_OPERANDS || !ready.positions.is_empty() {
-            return None;
-        }
-        let mut quick = Quick {
-            inner_loop: ready.executable.inner_loop()?,
-            len: isize::try_from(len).ok()?,
-            operands,
-            pointers: [std::ptr::null_mut(); MOST_OPERANDS],
-            steps: [0; MOST_OPERANDS],
-            values: [[0; 16]; MOST_OPERANDS],
-            is_value: [false; MOST_OPERANDS],
-        };
+        let mut quick = Quick::empty(ready, len, inputs.len() + outputs.len())?;
         for (i, input) in inputs.iter().enumerate() {
             quick.add_input(i, input, len)?;
         }
@@ -56,6 +57,39 @@ impl Quick {
         }
         let sizes = ready.inputs.iter().chain(&ready.outputs).map(|d| d.size());
         quick.is_apart(inputs.len(), sizes).then_some(quick)
+    }
+
+    /// As [`Quick::new`], on raw memory.
+    pub(crate) fn of_plain(ready: &Loop, inputs: &[Plain], outputs: &[Plain]) -> Option<Quick> {
+        let len = outputs.first()?.len?;
+        let mut quick = Quick::empty(ready, len, inputs.len() + outputs.len())?;
+        for (i, operand) in inputs.iter().chain(outputs).enumerate() {
+            quick.pointers[i] = operand.data;
+            quick.steps[i] = match operand.len {
+                Some(own) if own == len => operand.step,
+                None | Some(1) if i < inputs.len() => 0,
+                _ => return None,
+            };
+        }
+        let sizes = ready.inputs.iter().chain(&ready.outputs).map(|d| d.size());
+        quick.is_apart(inputs.len(), sizes).then_some(quick)
+    }
+
+    /// A call of a loop without its operands, if it is one for the short way.
+    fn empty(ready: &Loop, len: usize, operands: usize) -> Option<Quick> {
+        let is_small = ready.cost.ops * len as f64 <= MOST_OPS;
+        if !is_small || operands > MOST_OPERANDS || !ready.positions.is_empty() {
+            return None;
+        }
+        Some(Quick {
+            inner_loop: ready.executable.inner_loop()?,
+            len: isize::try_from(len).ok()?,
+            operands,
+            pointers: [std::ptr::null_mut(); MOST_OPERANDS],
+            steps: [0; MOST_OPERANDS],
+            values: [[0; 16]; MOST_OPERANDS],
+            is_value: [false; MOST_OPERANDS],
+        })
     }
 
     fn add_input(&mut self, i: usize, input: &Operand<'_>, len: usize) -> Option<()> {

@@ -139,6 +139,15 @@ fn exchange() {
     run_watched("exchange.c");
 }
 
+#[test]
+fn devices() {
+    let mut command = Command::new(compile(&program("devices.c"), Link::Dynamic));
+    assert_eq!(
+        succeed(command.env("UFC_SIMULATED", "yes")),
+        "all is well\n"
+    );
+}
+
 /// Not under valgrind, which does not have the control register's rarer bits.
 #[test]
 fn environment() {

@@ -93,8 +93,8 @@ static void sizes_of_structs(void)
     options.later = 1;
     FAILS(UFC_ERROR_STRUCT_SIZE, "does not know", ufc_call(ufunc, &in, 1, &to, 1, &options.options));
     options.options.struct_size = sizeof options.options;
-    options.options.reserved = 1;
-    FAILS(UFC_ERROR_ARGUMENT, "`reserved`", ufc_call(ufunc, &in, 1, &to, 1, &options.options));
+    options.options.flags = 2;
+    FAILS(UFC_ERROR_ARGUMENT, "`flags` of `options`", ufc_call(ufunc, &in, 1, &to, 1, &options.options));
     in.struct_size = 8;
     FAILS(UFC_ERROR_STRUCT_SIZE, "`inputs`", ufc_call(ufunc, &in, 1, &to, 1, NULL));
     in = value(&x, UFC_F32);

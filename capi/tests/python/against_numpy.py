@@ -46,7 +46,7 @@ class Options(ctypes.Structure):
         ("threads", c_size_t),
         ("cancel", c_void_p),
         ("casting", c_int32),
-        ("reserved", c_uint32),
+        ("flags", c_uint32),
     ]
 
 
