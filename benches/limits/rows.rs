@@ -142,6 +142,7 @@ fn mandelbrot(table: &mut Table<'_>, s: impl Simd) {
     let re = Aligned::of(linspace(-2.0, 1.0, width).map(|x| x as f32), 0.0);
     let im = Aligned::of(linspace(-1.0, 1.0, height).map(|x| x as f32), 0.0);
     let kernel = Kernel::example(table, "mandelbrot");
+    let bound = kernel.call();
     let (mut ours, mut theirs) = (vec![1u8; width * height], vec![2u8; width * height]);
     let shared = std::cell::RefCell::new(&mut ours[..]);
     let mut jobs: Vec<Timed<'_>> = vec![];
@@ -155,10 +156,7 @@ fn mandelbrot(table: &mut Table<'_>, s: impl Simd) {
         let out = ViewMut::from_slice(&mut theirs)
             .reshape(&[height, width])
             .expect("the picture's shape");
-        kernel
-            .call()
-            .call_into((&re[..], im, 255u32), out)
-            .expect("runs");
+        bound.call_into((&re[..], im, 255u32), out).expect("runs");
     }));
     table.row(
         About {
@@ -179,6 +177,7 @@ fn julia(table: &mut Table<'_>, s: impl Simd) {
     let re = Aligned::of(linspace(-1.6, 1.6, width), 0.0);
     let im = Aligned::of(linspace(-1.2, 1.2, height), 0.0);
     let kernel = Kernel::example(table, "julia");
+    let bound = kernel.call();
     let (mut ours, mut theirs) = (vec![1u8; width * height], vec![2u8; width * height]);
     let shared = std::cell::RefCell::new(&mut ours[..]);
     let mut jobs: Vec<Timed<'_>> = vec![];
@@ -192,8 +191,7 @@ fn julia(table: &mut Table<'_>, s: impl Simd) {
         let out = ViewMut::from_slice(&mut theirs)
             .reshape(&[height, width])
             .expect("the picture's shape");
-        kernel
-            .call()
+        bound
             .call_into((&re[..], im, -0.8f64, 0.156f64, 255u32), out)
             .expect("runs");
     }));
@@ -216,6 +214,7 @@ macro_rules! row {
             let elements = $elements;
             let (mut ours, mut theirs) = (Aligned::new(elements, $fill), Aligned::new(elements, $fill));
             let kernel = $kernel;
+            let bound = kernel.call();
             let shared = std::cell::RefCell::new(&mut ours[..]);
             let mut jobs: Vec<Timed<'_>> = vec![];
             in_flight!(jobs, $n, [1 2 4 8], || {
@@ -223,7 +222,7 @@ macro_rules! row {
                 $body
             });
             jobs.push(Box::new(|| {
-                kernel.call().call_into(($($input,)+), &mut theirs[..]).expect("runs");
+                bound.call_into(($($input,)+), &mut theirs[..]).expect("runs");
             }));
             $table.row(About { name: $name, elements, aim: $aim }, jobs);
             $agree($name, &ours, &theirs);
@@ -539,6 +538,7 @@ fn black_scholes(table: &mut Table<'_>, s: Avx512) {
                 let new = || (Aligned::new(ELEMENTS, 7.0), Aligned::new(ELEMENTS, 7.0));
                 let (mut ours, mut theirs) = (new(), new());
                 let kernel = $kernel;
+            let bound = kernel.call();
                 let shared = std::cell::RefCell::new((&mut ours.0[..], &mut ours.1[..]));
                 let mut jobs: Vec<Timed<'_>> = vec![];
                 in_flight!(jobs, N, [1 2 4], || {
@@ -548,7 +548,7 @@ fn black_scholes(table: &mut Table<'_>, s: Avx512) {
                 });
                 jobs.push(Box::new(|| {
                     let out = (&mut theirs.0[..], &mut theirs.1[..]);
-                    kernel.call().call_into((&spot[..], &strike[..], &years[..]), out).expect("runs");
+                    bound.call_into((&spot[..], &strike[..], &years[..]), out).expect("runs");
                 }));
                 table.row(About { name: $name, elements: ELEMENTS, aim: $aim }, jobs);
                 for (ours, theirs) in [(&ours.0, &theirs.0), (&ours.1, &theirs.1)] {
