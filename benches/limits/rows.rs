@@ -129,7 +129,7 @@ pub(crate) fn loops(table: &mut Table<'_>, s: impl Simd) {
 /// The size of a picture of Mandelbrot's set or a Julia set.
 fn picture(table: &Table<'_>) -> (usize, usize) {
     if table.is_measured() {
-        (2048, 512)
+        (1024, 256)
     } else {
         (256, 8)
     }
@@ -264,7 +264,7 @@ fn close_f64(name: &str, a: &[f64], b: &[f64]) {
 
 fn collatz(table: &mut Table<'_>, s: impl Simd) {
     let count = if table.is_measured() {
-        1 << 17
+        1 << 16
     } else {
         1 << 12
     };
