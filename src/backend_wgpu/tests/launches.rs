@@ -52,7 +52,8 @@ fn with_limits(func: &Func, device: &str, change: impl FnOnce(&mut Limits)) -> W
 
 #[test]
 fn calls_are_cut_into_parts_that_fit() {
-    let changes: [(&str, fn(&mut Limits)); 4] = [
+    type Change = (&'static str, fn(&mut Limits));
+    let changes: [Change; 4] = [
         ("bindings of 1 KiB", |l| l.binding = 1024),
         ("parts of 4 KiB", |l| l.part = 4096),
         ("a grid of 3 by 3", |l| l.workgroups = 3),
