@@ -7,11 +7,12 @@ use std::process::Command;
 use libtest_mimic::Trial;
 use ufc::dispatch;
 
-use super::{Outcome, cuda_faults};
+use super::{Outcome, cuda_faults, cuda_ops};
 
 /// What is executed: a name, and the tests' names to filter by.
 const GROUPS: &[(&str, &str)] = &[
     ("run", "run/"),
+    ("ops", "ops/"),
     ("examples", "examples/agree"),
     ("diff", "diff/ir"),
     ("source", "diff/source"),
@@ -23,7 +24,8 @@ const PIECE: &str = "200";
 /// One trial for each group and each fault; in the process that they start, the faults' own.
 pub(crate) fn trials() -> Vec<Trial> {
     if super::target_asked_for().is_some() {
-        return cuda_faults::trials();
+        let faults = cuda_faults::trials().into_iter();
+        return faults.chain(cuda_ops::trials()).collect();
     }
     let mut trials: Vec<Trial> = GROUPS
         .iter()
