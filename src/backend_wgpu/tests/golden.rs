@@ -5,6 +5,7 @@ use crate::WgpuBackend;
 use crate::device::Caps;
 use crate::{launch, lower, validate};
 use std::path::PathBuf;
+use std::process::Command;
 use ufc_ir::text;
 use ufc_target::{Backend, CompileOptions};
 
@@ -77,4 +78,38 @@ fn every_stage_has_text_without_a_device() {
     }
     let error = WgpuBackend.emit(&legal, &CompileOptions::default(), "clif");
     assert!(error.is_err());
+}
+
+/// The SPIR-V of every expectation and of every tenth operation, by Khronos' own validator (Debian's spirv-tools).
+#[test]
+fn spirv_is_valid() {
+    let has_validator = Command::new("spirv-val").arg("--version").output().is_ok();
+    let required = std::env::var("UFC_TEST_WGPU").is_ok_and(|word| word == "required");
+    assert!(has_validator || !required, "spirv-val is not there");
+    if !has_validator {
+        return;
+    }
+    let parsed = files().into_iter().map(|path| {
+        let source = std::fs::read_to_string(path).expect("it is there");
+        text::parse(&source).expect("it parses")
+    });
+    let cases = super::ops::cases().into_iter().step_by(10);
+    let file = std::env::temp_dir().join(format!("ufc-{}.spv", std::process::id()));
+    for func in parsed.chain(cases) {
+        let element = lower::lower(&legal(&func), &Caps::PORTABLE).expect("it lowers");
+        let layout = launch::packed_layout(&element);
+        let shader = lower::entry::shader(&element, &layout, &Caps::PORTABLE);
+        let valid = validate::validate(&shader, &Caps::PORTABLE);
+        let words = valid.and_then(|valid| valid.spirv()).expect("it is valid");
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        std::fs::write(&file, bytes).expect("it can be written");
+        let run = Command::new("spirv-val")
+            .args(["--target-env", "vulkan1.1"])
+            .arg(&file)
+            .output()
+            .expect("it runs");
+        let log = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{}: {log}\n{shader}", func.name);
+    }
+    let _ = std::fs::remove_file(file);
 }

@@ -33,7 +33,7 @@ fn single(op: AnyOp, dtype: DType, to: Option<DType>) -> Func {
 }
 
 /// Every operation on every dtype that it takes; conversions with every result.
-fn cases() -> Vec<Func> {
+pub(super) fn cases() -> Vec<Func> {
     let mut cases = Vec::new();
     for op in AnyOp::all() {
         for &dtype in DType::ALL {
