@@ -221,22 +221,6 @@ impl Kernel {
         self.check_rows(compiled, inputs, expected)
     }
 
-    /// Compares a loop with the meaning on contiguous operands, and on operands placed each in its own way.
-    pub(crate) fn check_some(
-        &self,
-        compiled: &Loop,
-        inputs: &[Vec<Const>],
-        expected: &[Vec<Const>],
-    ) -> Result<(), Mismatch> {
-        let operands = inputs.len() + expected.len();
-        let shape = [rows(expected)];
-        let contiguous = vec![Placement::CONTIGUOUS; operands];
-        compiled.check(inputs, expected, &shape, &contiguous)?;
-        let spread = |k: usize| Placement::SPREAD[k % Placement::SPREAD.len()];
-        let mixed: Vec<Placement> = (0..operands).map(spread).collect();
-        compiled.check(inputs, expected, &shape, &mixed)
-    }
-
     /// Each input, then all of them, as one element for all; the others contiguous, then strided.
     fn check_broadcasts(
         &self,

@@ -18,10 +18,7 @@ use super::values::{self, Text};
 use super::{Case, Outcome};
 
 /// The targets that a file is for unless it says otherwise: those that promise the interpreter's bits.
-const TARGETS: &[&str] = &["interp", "spmd", "cpu", "cuda", SOFTWARE_GPU];
-
-/// The software device for Vulkan, where there is one: no promise of its target, but it was found to give the same bits.
-const SOFTWARE_GPU: &str = "wgpu:llvmpipe";
+const TARGETS: &[&str] = &["interp", "spmd", "cpu", "cuda"];
 
 /// Elements that the calls of a kernel are repeated to, enough for several turns of any vector loop and a tail.
 const ELEMENTS: usize = 150;
@@ -238,13 +235,6 @@ fn on_target(
     };
     if word == "cpu" {
         // Others take the scalar form.
-        if word == SOFTWARE_GPU {
-            // Its driver takes long to compile a shader, and there is one for each way in which operands lie.
-            let compiled = kernel.compile(choice.backend, &choice.device.name, 1);
-            let compiled = compiled.map_err(|error| error.to_string())?;
-            let checked = kernel.check_some(&compiled, inputs, meaning);
-            return checked.map_err(|error| error.to_string());
-        }
         let spmd = kernel.check_spmd(choice.legality(), inputs, meaning);
         spmd.map_err(|error| error.to_string())?;
     }
