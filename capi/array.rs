@@ -396,6 +396,7 @@ unsafe fn check_bools(view: &Checked) -> Result<(), Failure> {
 ///
 /// # Safety
 /// The lists are NULL or have `ndim` values.
+#[inline(always)]
 pub(crate) unsafe fn plain(view: &ufc_view, is_output: bool) -> Option<Plain> {
     let is_simple = view.struct_size == size_of::<ufc_view>()
         && view.array.is_null()

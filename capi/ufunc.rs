@@ -267,13 +267,26 @@ impl UfuncObject {
             // SAFETY: each view before was of this size, so this one is where it should be; a view begins with its size, which
             // the caller vouches for.
             let found = unsafe {
-                let is_known = view.cast::<usize>().read() == size_of::<ufc_view>();
-                is_known.then(|| plain(&*view, i >= nin)).flatten()
+                if view.cast::<usize>().read() != size_of::<ufc_view>() {
+                    return false;
+                }
+                plain(&*view, i >= nin)
             };
-            match found {
-                Some(plain) => operand.write(plain),
-                None => return false,
+            let Some(Plain {
+                data,
+                dtype,
+                len,
+                step,
+            }) = found
+            else {
+                return false;
             };
+            operand.write(Plain {
+                data,
+                dtype,
+                len,
+                step,
+            });
         }
         let call = self.ufunc.with(with.options(false));
         // SAFETY: so many were written, and the caller vouches for their elements.
