@@ -22,6 +22,7 @@ mod raw;
 pub mod render;
 mod ufunc;
 pub mod units;
+#[cfg_attr(feature = "macros", doc = include_str!("../docs/rust.md"))]
 pub mod vectorize;
 
 pub use array::{Array, DeviceArray, TypedDeviceArray, View, ViewMut};

@@ -37,6 +37,11 @@ impl RawLoop {
         &self.ready.outputs
     }
 
+    /// What an element costs: estimated operations.
+    pub(crate) fn ops(&self) -> f64 {
+        self.ready.cost.ops
+    }
+
     /// The positions that the kernel asks for: `None` for the flat one, else the axis. The function's `data` points
     /// at one [`ufc_target::Index`] for each, in this order.
     pub fn positions(&self) -> &[Option<u8>] {

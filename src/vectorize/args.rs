@@ -5,6 +5,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use ufc_ir::DType;
+
+use super::quick::Plain;
 use super::typed::{TypedArray, TypedView};
 use crate::array::{Array, Element, Operand, Output, ToOperand, ToOutput};
 
@@ -17,6 +20,12 @@ use crate::array::{Array, Element, Operand, Output, ToOperand, ToOutput};
 pub trait Arg<'a, T>: One {
     /// The operand that it is.
     fn operand(self) -> Operand<'a>;
+
+    /// Adds itself to the operands of a short call, if it is as plain as that takes.
+    #[doc(hidden)]
+    fn add_to<'s>(&'s self, _plain: &mut Plain<'s>) -> Option<()> {
+        None
+    }
 }
 
 /// What is one argument, not a tuple of them. Without a type parameter of its own, so that rustc sees the difference.
@@ -30,6 +39,12 @@ pub trait One {}
 pub trait Args<'a, P> {
     /// The operands in order.
     fn operands(self) -> SmallVec<[Operand<'a>; 4]>;
+
+    /// Adds all to the operands of a short call, if they are as plain as that takes.
+    #[doc(hidden)]
+    fn add_all_to<'s>(&'s self, _plain: &mut Plain<'s>) -> Option<()> {
+        None
+    }
 }
 
 /// What a result of type `T` can be written to: memory for elements of type `T`.
@@ -40,6 +55,12 @@ pub trait Args<'a, P> {
 pub trait Out<'a, T> {
     /// The output that it is.
     fn output(self) -> Output<'a>;
+
+    /// Adds itself to the operands of a short call, if it is as plain as that takes.
+    #[doc(hidden)]
+    fn add_to<'s>(&'s mut self, _plain: &mut Plain<'s>) -> Option<()> {
+        None
+    }
 }
 
 /// What the results of a call can be written to: an [`Out`] for each, a tuple if there are several.
@@ -50,6 +71,12 @@ pub trait Out<'a, T> {
 pub trait Outs<'a, R> {
     /// The outputs in order.
     fn outputs(self) -> SmallVec<[Output<'a>; 2]>;
+
+    /// Adds all to the operands of a short call, if they are as plain as that takes.
+    #[doc(hidden)]
+    fn add_all_to<'s>(&'s mut self, _plain: &mut Plain<'s>) -> Option<()> {
+        None
+    }
 }
 
 /// The result of a function: one number or bool, or a tuple of them.
@@ -67,6 +94,9 @@ pub trait Signature: Copy + Send + Sync + 'static + sealed::Sealed {
     type Params;
     /// The result's type.
     type Result: Results;
+
+    /// The parameters' dtypes.
+    fn inputs() -> Vec<DType>;
 }
 
 mod sealed {
@@ -79,40 +109,59 @@ impl<'a, T: Element> Arg<'a, T> for T {
     fn operand(self) -> Operand<'a> {
         Operand::Scalar(self.to_const())
     }
+
+    #[inline]
+    fn add_to<'s>(&'s self, plain: &mut Plain<'s>) -> Option<()> {
+        plain.value(self)
+    }
 }
 
 macro_rules! arguments {
-    ($(<$($life:lifetime)? $($N:ident)?> $ty:ty;)*) => {$(
+    ($(<$($life:lifetime)? $($N:ident)?> $ty:ty $(, |$slice:ident| $plain:expr)?;)*) => {$(
         impl<'a, $($life,)? T: Element $(, const $N: usize)?> One for $ty {}
         impl<'a, $($life,)? T: Element $(, const $N: usize)?> Arg<'a, T> for $ty {
             fn operand(self) -> Operand<'a> {
                 self.to_operand()
             }
+            $(
+                #[inline]
+                fn add_to<'s>(&'s self, plain: &mut Plain<'s>) -> Option<()> {
+                    let $slice = self;
+                    plain.slice($plain)
+                }
+            )?
         }
     )*};
 }
 arguments! {
-    <> &'a [T];
-    <> &'a Vec<T>;
-    <N> &'a [T; N];
+    <> &'a [T], |slice| slice;
+    <> &'a Vec<T>, |vec| vec;
+    <N> &'a [T; N], |array| &array[..];
     <> &'a TypedArray<T>;
     <> TypedView<'a, T>;
     <'b> &'b TypedView<'a, T>;
 }
 
 macro_rules! outputs {
-    ($(<$($N:ident)?> $ty:ty;)*) => {$(
+    ($(<$($N:ident)?> $ty:ty $(, |$slice:ident| $plain:expr)?;)*) => {$(
         impl<'a, T: Element $(, const $N: usize)?> Out<'a, T> for $ty {
             fn output(self) -> Output<'a> {
                 self.to_output()
             }
+            $(
+                #[inline]
+                fn add_to<'s>(&'s mut self, plain: &mut Plain<'s>) -> Option<()> {
+                    let $slice = self;
+                    plain.output($plain)
+                }
+            )?
         }
     )*};
 }
 outputs! {
-    <> &'a mut [T];
-    <> &'a mut Vec<T>;
-    <N> &'a mut [T; N];
+    <> &'a mut [T], |slice| slice;
+    <> &'a mut Vec<T>, |vec| vec;
+    <N> &'a mut [T; N], |array| &mut array[..];
     <> &'a mut TypedArray<T>;
 }
 
@@ -163,6 +212,11 @@ impl<'a, T, A: Arg<'a, T> + One> Args<'a, (T,)> for A {
     fn operands(self) -> SmallVec<[Operand<'a>; 4]> {
         smallvec![self.operand()]
     }
+
+    #[inline]
+    fn add_all_to<'s>(&'s self, plain: &mut Plain<'s>) -> Option<()> {
+        self.add_to(plain)
+    }
 }
 
 impl<'a> Args<'a, ()> for () {
@@ -175,11 +229,20 @@ impl<R: Results> sealed::Sealed for fn() -> R {}
 impl<R: Results + 'static> Signature for fn() -> R {
     type Params = ();
     type Result = R;
+
+    fn inputs() -> Vec<DType> {
+        Vec::new()
+    }
 }
 
 impl<'a, T: Element, O: Out<'a, T>> Outs<'a, T> for O {
     fn outputs(self) -> SmallVec<[Output<'a>; 2]> {
         smallvec![self.output()]
+    }
+
+    #[inline]
+    fn add_all_to<'s>(&'s mut self, plain: &mut Plain<'s>) -> Option<()> {
+        self.add_to(plain)
     }
 }
 
@@ -201,12 +264,24 @@ macro_rules! tuples {
                 let ($($A,)*) = self;
                 smallvec![$($A.operand()),*]
             }
+
+            #[inline]
+            #[expect(non_snake_case, reason = "each field is called as its type parameter")]
+            fn add_all_to<'s>(&'s self, plain: &mut Plain<'s>) -> Option<()> {
+                let ($($A,)*) = self;
+                $($A.add_to(plain)?;)*
+                Some(())
+            }
         }
 
         impl<$($T: Element,)* R: Results> sealed::Sealed for fn($($T),*) -> R {}
         impl<$($T: Element,)* R: Results + 'static> Signature for fn($($T),*) -> R {
             type Params = ($($T,)*);
             type Result = R;
+
+            fn inputs() -> Vec<DType> {
+                vec![$($T::DTYPE),*]
+            }
         }
 
         impl<'a, $($T: Element, $A: Out<'a, $T>),*> Outs<'a, ($($T,)*)> for ($($A,)*) {
@@ -214,6 +289,14 @@ macro_rules! tuples {
             fn outputs(self) -> SmallVec<[Output<'a>; 2]> {
                 let ($($A,)*) = self;
                 smallvec![$($A.output()),*]
+            }
+
+            #[inline]
+            #[expect(non_snake_case, reason = "each field is called as its type parameter")]
+            fn add_all_to<'s>(&'s mut self, plain: &mut Plain<'s>) -> Option<()> {
+                let ($($A,)*) = self;
+                $($A.add_to(plain)?;)*
+                Some(())
             }
         }
 

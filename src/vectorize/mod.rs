@@ -4,6 +4,7 @@
 //! `args` let rustc check the arguments of a call against the function's parameters.
 
 mod args;
+mod quick;
 pub mod scalar;
 mod typed;
 
@@ -11,10 +12,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+use quick::Plain;
+
 pub use args::{Arg, Args, Out, Outs, Results, Signature};
 pub use typed::{AsColumn, TypedArray, TypedView};
 
-use crate::array::ArrayError;
+use smallvec::SmallVec;
+
+use crate::array::{ArrayError, Operand, Output};
 use crate::call::CallOptions;
 use crate::dispatch::Target;
 use crate::error::Error;
@@ -36,6 +41,8 @@ pub struct Embedded {
     bytes: &'static [u8],
     target: Target,
     ufunc: OnceLock<Ufunc>,
+    /// The processor's loop for the types of the first call, if short calls may use it.
+    fast: OnceLock<Option<quick::Fast>>,
 }
 
 impl Embedded {
@@ -46,6 +53,7 @@ impl Embedded {
             bytes,
             target,
             ufunc: OnceLock::new(),
+            fast: OnceLock::new(),
         }
     }
 
@@ -88,13 +96,40 @@ impl<F: Signature> Vectorized<F> {
         args: impl Args<'a, F::Params>,
         out: impl Outs<'a, F::Result>,
     ) -> Result<(), Error> {
+        let mut out = out;
+        if let Some(Some(fast)) = self.kernel.fast.get()
+            && fast.is_for::<F>()
+        {
+            let mut plain = Plain::new();
+            let mut is_plain = args.add_all_to(&mut plain).is_some();
+            is_plain = is_plain && out.add_all_to(&mut plain).is_some();
+            if is_plain && plain.run(fast).is_some() {
+                return Ok(());
+            }
+        }
+        self.call_into_slowly(args.operands(), out.outputs())
+    }
+
+    /// The long way of [`Vectorized::call_into`], which makes the short way possible.
+    #[cold]
+    #[inline(never)]
+    fn call_into_slowly<'a>(
+        &self,
+        inputs: SmallVec<[Operand<'a>; 4]>,
+        outputs: SmallVec<[Output<'a>; 2]>,
+    ) -> Result<(), Error> {
         let target = self.kernel.target.clone();
         let options = CallOptions {
             target,
             ..CallOptions::default()
         };
-        let inputs = args.operands();
-        self.ufunc()?.with(options).call_into(inputs, out.outputs())
+        let ufunc = self.ufunc()?;
+        ufunc.with(options).call_into(inputs, outputs)?;
+        let target = &self.kernel.target;
+        self.kernel
+            .fast
+            .get_or_init(|| quick::Fast::new::<F>(ufunc, target));
+        Ok(())
     }
 
     /// What a call would do: which target, how many threads, and why. To be printed.
@@ -104,19 +139,19 @@ impl<F: Signature> Vectorized<F> {
 
     /// The kernel, to be called in a certain way. Where the options leave the target to ufc, it is the one that the
     /// attribute names.
-    pub fn with<'o>(&self, options: CallOptions<'o>) -> TypedCall<'_, 'o, F> {
+    pub fn with<'o>(&self, options: CallOptions<'o>) -> TypedCall<'o, F> {
         let target = match options.target.is_auto() {
             true => self.kernel.target.clone(),
             false => options.target,
         };
         TypedCall {
-            function: self,
+            function: *self,
             options: CallOptions { target, ..options },
         }
     }
 
     /// The kernel, to be called on a target.
-    pub fn on(&self, target: Target) -> TypedCall<'_, 'static, F> {
+    pub fn on(&self, target: Target) -> TypedCall<'static, F> {
         self.with(CallOptions {
             target,
             ..CallOptions::default()
@@ -169,12 +204,12 @@ impl<F: Signature> fmt::Debug for Vectorized<F> {
 
 /// A function under `#[vectorize]`, and how it is to be called.
 #[derive(Debug)]
-pub struct TypedCall<'f, 'o, F: Signature> {
-    function: &'f Vectorized<F>,
+pub struct TypedCall<'o, F: Signature> {
+    function: Vectorized<F>,
     options: CallOptions<'o>,
 }
 
-impl<'o, F: Signature> TypedCall<'_, 'o, F> {
+impl<F: Signature> TypedCall<'_, F> {
     /// At most so many threads.
     pub fn threads(mut self, threads: usize) -> Self {
         self.options.threads = Some(threads);
