@@ -236,18 +236,21 @@ impl Lowerer<'_> {
         let cond = self.atom(cond);
         let turns = || Atom("turns_left".into());
         let done = self.temp(Expr::Unary("!", cond));
-        let none_left = self.temp(Expr::Binary("==", turns(), Atom("0u".into())));
-        let stop = self.temp(Expr::Binary("|", done.clone(), none_left));
         let last = self.aside(|this| {
             for (&result, &value) in results.iter().zip(values) {
                 let value = this.atom(value);
                 this.set(result, value);
             }
-            this.block
-                .push(Stmt::Set(ended.to_string(), Expr::Atom(done)));
+            let yes = Expr::Atom(Atom("true".into()));
+            this.block.push(Stmt::Set(ended.to_string(), yes));
             this.block.push(Stmt::Break);
         });
-        self.block.push(Stmt::If(stop, last, Vec::new()));
+        // Two ways out, not one with both conditions: with one, Mesa's llvmpipe (22.3) takes what leaves the loop from the last
+        // turn of any lane, not from the last one of its own, as its compiler sees no choice between values there.
+        self.block.push(Stmt::If(done, last, Vec::new()));
+        let none_left = self.temp(Expr::Binary("==", turns(), Atom("0u".into())));
+        self.block
+            .push(Stmt::If(none_left, vec![Stmt::Break], Vec::new()));
         let fewer = Expr::Binary("-", turns(), Atom("1u".into()));
         self.block.push(Stmt::Set("turns_left".into(), fewer));
         // All parameters change at once: those that others become are put aside first.

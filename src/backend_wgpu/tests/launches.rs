@@ -211,6 +211,44 @@ fn loops_that_do_not_end_are_errors() {
     }
 }
 
+/// Elements that are done would go on if they were computed further, as 1 becomes 4 here: what they end with is their own
+/// last turn, not that of the slowest element beside them.
+#[test]
+fn elements_keep_what_their_own_last_turn_gave() {
+    let text = "\
+func steps(v0 start: u32) -> (u32, u32) {
+  v1: u32 = const 0
+  v2: u32 = const 1
+  v3: u32 = const 3
+  v4: u32, v5: u32 = loop (v6: u32 = v0, v7: u32 = v1) {
+    v8: bool = gt v6, v2
+    v9: u32 = and v6, v2
+    v10: bool = eq v9, v1
+    v11: u32 = shr v6, v2
+    v12: u32 = mul v6, v3
+    v13: u32 = add v12, v2
+    v14: u32 = select v10, v11, v13
+    v15: u32 = add v7, v2
+    v16: u32 = xor v14, v15
+    continue_if v8 (v14, v15) else (v7, v16)
+  }
+  yield v4, v5
+}
+";
+    let func = ufc_ir::text::parse(text).expect("it parses");
+    let n = 500;
+    let starts = (0..n as i128).map(|i| Const::int(DType::U32, i));
+    let columns = vec![starts.collect::<Vec<_>>()];
+    let expected = meaning(&func, &columns, n);
+    assert_eq!(expected[0][27].as_int(), 111);
+    for device in devices() {
+        let executable = compile(&func, &device);
+        let control = LaunchControl::default();
+        let (found, _) = launch(&*executable, &func, &columns, n, &control).expect("they end");
+        compare(&device, &columns, &expected, &found);
+    }
+}
+
 /// Turns of nested loops count together in Mesa's driver: an outer loop of 400 turns around one of 400.
 #[test]
 fn nested_loops_that_the_driver_ends_are_errors() {

@@ -7,7 +7,8 @@ use ufc_ir::{DType, TypeSet};
 use ufc_target::LaunchControl;
 
 fn run(dtypes: TypeSet, count: usize) {
-    for_seeds(count, &[1, 2, 3], |seed| {
+    // The last one has a loop that Mesa got wrong (see `Lowerer::turn`).
+    for_seeds(count, &[1, 2, 3, 14_256_624_007_896_775_664], |seed| {
         let config = Config {
             dtypes,
             ops: Op::ALL.to_vec(),

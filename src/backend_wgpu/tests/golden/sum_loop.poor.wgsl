@@ -23,19 +23,21 @@ fn element(x0_n: u32) -> Results {
         let v6 = v4 + v5;
         let v7 = v5 < x0_n;
         let t2 = !v7;
-        let t3 = turns_left == 0u;
-        let t4 = t2 | t3;
-        if (t4) {
+        if (t2) {
             v8 = v6;
-            t1 = t2;
+            t1 = true;
+            break;
+        }
+        let t3 = turns_left == 0u;
+        if (t3) {
             break;
         }
         turns_left = turns_left - 1u;
         v3 = v5;
         v4 = v6;
     }
-    let t5 = !t1;
-    if (t5) {
+    let t4 = !t1;
+    if (t4) {
         failed = 1u;
     }
     return Results(v8);

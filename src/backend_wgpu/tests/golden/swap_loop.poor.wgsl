@@ -25,22 +25,24 @@ fn element(x0_n: u32, x1_x: f32, x2_y: f32) -> Results {
         let v8 = v5 + 1u;
         let v9 = v8 < x0_n;
         let t2 = !v9;
-        let t3 = turns_left == 0u;
-        let t4 = t2 | t3;
-        if (t4) {
+        if (t2) {
             v10 = v6;
-            t1 = t2;
+            t1 = true;
+            break;
+        }
+        let t3 = turns_left == 0u;
+        if (t3) {
             break;
         }
         turns_left = turns_left - 1u;
-        let t5 = v7;
-        let t6 = v6;
+        let t4 = v7;
+        let t5 = v6;
         v5 = v8;
-        v6 = t5;
-        v7 = t6;
+        v6 = t4;
+        v7 = t5;
     }
-    let t7 = !t1;
-    if (t7) {
+    let t6 = !t1;
+    if (t6) {
         failed = 1u;
     }
     return Results(v10);
