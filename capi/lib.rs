@@ -1,6 +1,6 @@
 //! The C interface of ufc, a file for each section of `include/ufc.h`.
 //!
-//! Every function is an entry guarded by [`panic::entry`]: no panic leaves it, and the caller's floating-point
+//! Every function is an entry guarded by `panic::entry`: no panic leaves it, and the caller's floating-point
 //! environment is as before. Objects are held by callers through handles that are checked on every use
 //! ([`handle`]); structs begin with their size ([`abi`]). The comments of public items are written for readers of
 //! the header, which cbindgen makes of them; `docs/c.md` tells the whole.

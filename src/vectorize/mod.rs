@@ -1,6 +1,6 @@
 //! What `#[vectorize]` makes of a function: a kernel whose Rust types are known, and which can still be called.
 //!
-//! The kernel's IR is embedded in the program as bytes ([`Embedded`]); the first call reads it. The traits of
+//! The kernel's IR is embedded in the program as bytes (`Embedded`); the first call reads it. The traits of
 //! `args` let rustc check the arguments of a call against the function's parameters.
 
 mod args;
