@@ -1,8 +1,8 @@
 //! What PTX does natively, per operation and dtype, with the bits that the IR asks for.
 
 use ufc_ir::DType;
-use ufc_ir::ops::{AnyOp, MathFn, Op};
-use ufc_target::{Action, Legality};
+use ufc_ir::ops::{AnyOp, MathFn};
+use ufc_target::{Action, Legality, legality};
 
 /// What [`super::lower`] takes. It holds for every architecture that modules are compiled for.
 pub(crate) struct CudaLegality;
@@ -14,7 +14,7 @@ impl Legality for CudaLegality {
 
     fn action(&self, op: AnyOp, dtype: DType) -> Action {
         match op {
-            AnyOp::Core(op) => core_action(op, dtype),
+            AnyOp::Core(op) => legality::with_halves_in_f32(op, dtype),
             AnyOp::Math(f) => math_action(f, dtype),
         }
     }
@@ -37,74 +37,6 @@ impl Legality for CudaLegality {
             _ if half(from) || half(to) => Action::Promote(F32),
             _ => Action::Native,
         }
-    }
-}
-
-fn core_action(op: Op, dtype: DType) -> Action {
-    let half = matches!(dtype, DType::F16 | DType::BF16);
-    match op {
-        Op::Rem if dtype.is_float() => Action::Expand,
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Rem
-        | Op::MulAdd
-        | Op::Sqrt
-        | Op::Min
-        | Op::Max
-        | Op::Minimum
-        | Op::Maximum
-        | Op::Floor
-        | Op::Ceil
-        | Op::Trunc
-        | Op::RoundTiesEven
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Le
-        | Op::Gt
-        | Op::Ge
-            if half =>
-        {
-            Action::Promote(DType::F32)
-        }
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Rem
-        | Op::Neg
-        | Op::Abs
-        | Op::MulAdd
-        | Op::Sqrt
-        | Op::Min
-        | Op::Max
-        | Op::Minimum
-        | Op::Maximum
-        | Op::Floor
-        | Op::Ceil
-        | Op::Trunc
-        | Op::RoundTiesEven
-        | Op::And
-        | Op::Or
-        | Op::Xor
-        | Op::Not
-        | Op::Shl
-        | Op::Shr
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Le
-        | Op::Gt
-        | Op::Ge
-        | Op::Select
-        | Op::Convert
-        | Op::Bitcast
-        | Op::Complex
-        | Op::Re
-        | Op::Im
-        | Op::Any => Action::Native,
     }
 }
 
