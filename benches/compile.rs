@@ -45,7 +45,7 @@ fn compile(c: &mut Criterion) {
     for device in devices {
         let options = CompileOptions {
             device: Some(device.name.clone()),
-            interleave: None,
+            ..CompileOptions::default()
         };
         group.bench_function(format!("mandelbrot, text to loop, {}", device.name), |b| {
             b.iter(|| {

@@ -40,6 +40,8 @@ pub enum ufc_casting {
 
 /// The results of `ufc_call_new` stay in the memory of the device that computes them.
 pub const UFC_CALL_ON_DEVICE: u32 = 1;
+/// Nothing that is compiled for this call is kept in the cache folder for other processes.
+pub const UFC_CALL_NO_CACHE: u32 = 2;
 
 /// How a call is to run. All zeros, apart from the size, is a good choice.
 #[repr(C)]
@@ -56,7 +58,7 @@ pub struct ufc_call_options {
     pub cancel: *const ufc_cancel,
     /// A `ufc_casting`.
     pub casting: i32,
-    /// `UFC_CALL_ON_DEVICE`, or 0.
+    /// `UFC_CALL_` bits, or 0.
     pub flags: u32,
 }
 
@@ -77,6 +79,7 @@ pub(crate) struct CallWith {
     casting: Casting,
     cancel: Option<Used<CancelObject>>,
     on_device: bool,
+    cache: bool,
 }
 
 impl CallWith {
@@ -93,9 +96,10 @@ impl CallWith {
                 casting: Casting::default(),
                 cancel: None,
                 on_device: false,
+                cache: true,
             });
         };
-        if options.flags & !UFC_CALL_ON_DEVICE != 0 {
+        if options.flags & !(UFC_CALL_ON_DEVICE | UFC_CALL_NO_CACHE) != 0 {
             let message = "`flags` of `options` has bits that mean nothing";
             return Err(Failure::argument(message));
         }
@@ -118,6 +122,7 @@ impl CallWith {
             threads: Some(options.threads).filter(|threads| *threads > 0),
             casting,
             on_device: options.flags & UFC_CALL_ON_DEVICE != 0,
+            cache: options.flags & UFC_CALL_NO_CACHE == 0,
             cancel: match options.cancel.is_null() {
                 true => None,
                 false => Some(handle::get(options.cancel, "cancel")?),
@@ -134,6 +139,7 @@ impl CallWith {
             },
             threads: self.threads,
             casting: self.casting,
+            cache: self.cache,
             cancel: self.cancel.as_ref().map(|cancel| &cancel.is_set),
             ..CallOptions::default()
         }

@@ -49,6 +49,9 @@ struct ArrowSchema;
 // The results of `ufc_call_new` stay in the memory of the device that computes them.
 #define UFC_CALL_ON_DEVICE 1
 
+// Nothing that is compiled for this call is kept in the cache folder for other processes.
+#define UFC_CALL_NO_CACHE 2
+
 // What a function returns. `ufc_last_error_message` has the words.
 enum ufc_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -369,7 +372,7 @@ typedef struct ufc_call_options {
     const struct ufc_cancel *cancel;
     // A `ufc_casting`.
     int32_t casting;
-    // `UFC_CALL_ON_DEVICE`, or 0.
+    // `UFC_CALL_` bits, or 0.
     uint32_t flags;
 } ufc_call_options;
 

@@ -85,10 +85,11 @@ impl Finished<'_> {
     fn kernel(&self, head: &Head, function: &TokenStream, bytes: Option<Literal>) -> TokenStream {
         let (name, ty) = (&head.name, head.fn_type_for(&[]));
         let (text, target) = kernel_name(head, self.options);
+        let kept = self.options.embedded();
         quote! {{
             #function
             static KERNEL: ::ufc::vectorize::Embedded =
-                ::ufc::vectorize::Embedded::new(#text, #bytes, ::ufc::Target::#target);
+                ::ufc::vectorize::Embedded::new(#text, #bytes, ::ufc::Target::#target) #kept;
             ::ufc::vectorize::Vectorized::new(#name as #ty, &KERNEL)
         }}
     }

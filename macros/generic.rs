@@ -152,10 +152,11 @@ fn handle(head: &Head, options: &Options, named: &Named, at: usize) -> TokenStre
     } = named;
     let (text, target) = kernel_name(head, options);
     let at = Literal::usize_unsuffixed(at);
+    let kept = options.embedded();
     let params = quote!((#(#params,)*));
     quote! {
         static KERNEL: ::ufc::vectorize::Embedded =
-            ::ufc::vectorize::Embedded::new(#text, ALL.#at, ::ufc::Target::#target);
+            ::ufc::vectorize::Embedded::new(#text, ALL.#at, ::ufc::Target::#target) #kept;
 
         #[allow(dead_code)]
         impl #marker {

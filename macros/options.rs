@@ -1,6 +1,7 @@
 //! What stands in the parentheses of `#[vectorize(…)]`.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
 use ufc_ir::{DType, Wgsl};
 use ufc_lang::Code;
 use ufc_lang::resolve::{suggest, suggest_type};
@@ -25,7 +26,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("name", "name = \"text\""),
     ("fast_math", "fast_math"),
     ("identity", "identity = 0"),
-    ("cache", "cache"),
+    ("cache", "cache = false"),
     ("types", "types(f32, f64)"),
     ("allow", "allow(shader_f64)"),
 ];
@@ -38,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) target_const: &'static str,
     pub(crate) name: Option<String>,
     pub(crate) fast_math: Option<Span>,
+    /// Whether compiled loops may be kept in the cache folder.
+    pub(crate) cache: bool,
     /// The value's tokens.
     pub(crate) identity: Option<(Span, Vec<Tok>)>,
     /// The choices of the type parameters, each with its place; none if all that the bounds allow are wanted.
@@ -53,6 +56,7 @@ pub(crate) fn parse(toks: &[Tok]) -> (Options, Vec<Mistake>) {
         target_const: "AUTO",
         name: None,
         fast_math: None,
+        cache: true,
         identity: None,
         types: None,
         allowed: Vec::new(),
@@ -108,6 +112,14 @@ fn unknown(first: &Tok) -> Mistake {
 }
 
 impl Options {
+    /// What follows the kernel that the macro embeds.
+    pub(crate) fn embedded(&self) -> TokenStream {
+        match self.cache {
+            true => TokenStream::new(),
+            false => quote!(.without_cache()),
+        }
+    }
+
     fn set(&mut self, word: &str, form: &str, part: &[Tok]) -> Result<(), Mistake> {
         let first = &part[0];
         let bad = || {
@@ -129,13 +141,7 @@ impl Options {
             "name" => self.name = Some(text(value).ok_or_else(bad)?.0),
             "fast_math" if flag(part).ok_or_else(bad)? => self.fast_math = Some(first.span),
             "fast_math" => {}
-            // Compiled loops are kept as long as the program runs, and the IR is made when it is built.
-            "cache" if flag(part).ok_or_else(bad)? => {}
-            "cache" => {
-                let message = "a kernel's compiled loops are always kept";
-                let help = "leave `cache` out";
-                return Err(Mistake::new(Code::BadAttribute, first.span, message).help(help));
-            }
+            "cache" => self.cache = flag(part).ok_or_else(bad)?,
             "identity" => self.identity = Some((first.span, value.ok_or_else(bad)?.to_vec())),
             "types" => self.types = Some(types(list.ok_or_else(bad)?, first.span)?),
             _ => self.allowed = features(list.ok_or_else(bad)?)?,

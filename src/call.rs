@@ -23,7 +23,7 @@ use crate::raw::RawLoop;
 use crate::ufunc::Ufunc;
 
 /// How a call is to run. The default leaves the target to ufc, uses every core, and casts as NumPy does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CallOptions<'a> {
     /// Where to run; where this is `auto`, the environment variable `UFC_TARGET` decides if it is set.
     pub target: Target,
@@ -41,6 +41,25 @@ pub struct CallOptions<'a> {
     pub allow_approx: bool,
     /// Filled with what the call took, once it is done. Such a call waits for its device.
     pub report: Option<&'a Report>,
+    /// Whether what is compiled for this call may be kept in the cache folder for other processes, where the target does
+    /// that: loops that are compiled in this process are kept by it in any case.
+    pub cache: bool,
+}
+
+impl Default for CallOptions<'_> {
+    fn default() -> Self {
+        CallOptions {
+            target: Target::AUTO,
+            threads: None,
+            casting: Casting::default(),
+            interleave: None,
+            cancel: None,
+            progress: None,
+            allow_approx: false,
+            report: None,
+            cache: true,
+        }
+    }
 }
 
 /// What is decided about a call before anything is prepared.
@@ -200,8 +219,7 @@ impl<'u, 'o> Call<'u, 'o> {
         let names = &inner.param_names;
         let types = resolve(names, &inner.params, &inner.bounds, &args, Casting::No)?;
         let picked = dispatch::pick(self.target()?)?;
-        let interleave = self.options.interleave;
-        let ready = self.ufunc.loop_for(&types.generics, &picked, interleave)?;
+        let ready = self.loop_of(&types.generics, &picked)?;
         RawLoop::new(ready).ok_or_else(|| {
             let what = "loops that can be called as a function: use the target `cpu`";
             let error = BackendError::Unsupported(what.to_string());
@@ -337,9 +355,14 @@ impl<'u, 'o> Call<'u, 'o> {
     }
 
     fn loop_at(&self, decided: &Decided, picked: &Picked) -> Result<std::sync::Arc<Loop>, Error> {
-        let interleave = self.options.interleave;
-        self.ufunc
-            .loop_for(&decided.types.generics, picked, interleave)
+        self.loop_of(&decided.types.generics, picked)
+    }
+
+    fn loop_of(&self, generics: &[DType], picked: &Picked) -> Result<std::sync::Arc<Loop>, Error> {
+        let CallOptions {
+            interleave, cache, ..
+        } = self.options;
+        self.ufunc.loop_for(generics, picked, interleave, cache)
     }
 
     fn control(&self) -> LaunchControl<'_> {

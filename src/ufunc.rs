@@ -247,12 +247,14 @@ impl Ufunc {
         })
     }
 
-    /// The loop for these dtypes and this target, compiled if it has not been before.
+    /// The loop for these dtypes and this target, compiled if it has not been before. What is compiled may be kept in the cache
+    /// folder if `cache` says so.
     pub(crate) fn loop_for(
         &self,
         generics: &[DType],
         picked: &Picked,
         interleave: Option<usize>,
+        cache: bool,
     ) -> Result<Arc<Loop>, Error> {
         let is_wanted =
             |key: &LoopKey, _: &Loop| key.types == generics && key.is_for(picked, interleave);
@@ -270,24 +272,37 @@ impl Ufunc {
             options: CompileOptions {
                 device: Some(picked.device.name.clone()),
                 interleave,
+                // Where a loop is kept does not tell it from others.
+                cache: None,
             },
         };
-        let compile = |key: &LoopKey| self.compile(key, picked);
+        let compile = |key: &LoopKey| {
+            let options = CompileOptions {
+                cache: cache.then(dispatch::cache_folder).flatten(),
+                ..key.options.clone()
+            };
+            self.compile(&key.types, &options, picked)
+        };
         self.inner.loops.get_or_compile(key, compile)
     }
 
-    fn compile(&self, key: &LoopKey, picked: &Picked) -> Result<Loop, Error> {
+    fn compile(
+        &self,
+        types: &[DType],
+        options: &CompileOptions,
+        picked: &Picked,
+    ) -> Result<Loop, Error> {
         let _env = DefaultEnv::enter();
         let legal = pipeline::legal(
             self.module(),
             self.name(),
-            &key.types,
+            types,
             picked.backend,
-            key.options.device.as_deref(),
+            options.device.as_deref(),
         )?;
         let executable = picked
             .backend
-            .compile(&legal, &key.options)
+            .compile(&legal, options)
             .map_err(|error| self.backend_error(picked, error))?;
         let sampler = Sampler::new(legal.func());
         Ok(Loop {

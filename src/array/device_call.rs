@@ -93,7 +93,7 @@ fn converted(array: &DeviceArray, to: DType, picked: &Picked) -> Result<DeviceAr
 /// Writes each element, converted, to the same place of another array on the same device.
 fn convert_into(from: &DeviceArray, to: &DeviceArray, picked: &Picked) -> Result<(), Error> {
     let kernel = converter(from.dtype(), to.dtype())?;
-    let ready = kernel.loop_for(&[], picked, None)?;
+    let ready = kernel.loop_for(&[], picked, None, true)?;
     let mut operands = LoopOperands::default();
     operands.push_input(
         as_address(from.offset()),

@@ -153,13 +153,18 @@ fn parse(text: &str) -> Result<BTreeMap<String, Figures>, String> {
     Ok(figures)
 }
 
-/// Where the file is: in `UFC_CACHE_DIR`, or else in the folder `ufc` of the user's cache folder. None if there is neither.
+/// The folder for what is kept from one process to the next: `UFC_CACHE_DIR`, or else `ufc` in the user's cache folder. None
+/// if there is neither.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("UFC_CACHE_DIR") {
+        Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder)),
+        _ => Some(dirs::cache_dir()?.join("ufc")),
+    }
+}
+
+/// Where the file is.
 pub(super) fn path() -> Option<PathBuf> {
-    let folder = match std::env::var_os("UFC_CACHE_DIR") {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => dirs::cache_dir()?.join("ufc"),
-    };
-    Some(folder.join(FILE))
+    Some(cache_folder()?.join(FILE))
 }
 
 static KNOWN: RwLock<Option<Arc<Known>>> = RwLock::new(None);

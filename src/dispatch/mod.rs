@@ -24,6 +24,7 @@ pub use calibrate::{Calibrated, calibrate};
 pub(crate) use choose::{Candidate, Picked, Question, Ranking, auto, pick, where_buffer_is};
 pub use choose::{Choice, choose};
 pub use entries::{Loss, losses};
+pub(crate) use figures::cache_folder;
 pub use figures::note as figures_note;
 pub use model::{Estimate, Figures, Work};
 pub(crate) use sample::Sampler;

@@ -11,6 +11,7 @@ pub use legality::{Action, Legal, Legality, Violation};
 pub use memory::{Buffer, DeviceArgs, DeviceOperand};
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A family of targets that one crate compiles for, such as every CPU or every CUDA device.
@@ -118,6 +119,9 @@ pub struct CompileOptions {
     pub device: Option<String>,
     /// How many vectors of the widest dtype are in flight per turn; chosen by the back end if none is given.
     pub interleave: Option<usize>,
+    /// The folder in which the back end may keep what it compiled, for other processes and later ones. Nothing is kept
+    /// outside the process if none is given. Whatever is found there may be damaged, or made by others: it must not do harm.
+    pub cache: Option<PathBuf>,
 }
 
 /// Loaded code for one loop (kernel, dtypes and target), ready to launch from any thread.

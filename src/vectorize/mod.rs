@@ -40,6 +40,7 @@ pub struct Embedded {
     name: &'static str,
     bytes: &'static [u8],
     target: Target,
+    cache: bool,
     ufunc: OnceLock<Ufunc>,
     /// The processor's loop for the types of the first call, if short calls may use it.
     fast: OnceLock<Option<quick::Fast>>,
@@ -52,9 +53,17 @@ impl Embedded {
             name,
             bytes,
             target,
+            cache: true,
             ufunc: OnceLock::new(),
             fast: OnceLock::new(),
         }
+    }
+
+    /// The same, of which nothing is kept outside the process: see [`CallOptions::cache`].
+    #[must_use]
+    pub const fn without_cache(mut self) -> Embedded {
+        self.cache = false;
+        self
     }
 
     fn ufunc(&self) -> Result<&Ufunc, Error> {
@@ -121,6 +130,7 @@ impl<F: Signature> Vectorized<F> {
         let target = self.kernel.target.clone();
         let options = CallOptions {
             target,
+            cache: self.kernel.cache,
             ..CallOptions::default()
         };
         let ufunc = self.ufunc()?;
@@ -138,7 +148,7 @@ impl<F: Signature> Vectorized<F> {
     }
 
     /// The kernel, to be called in a certain way. Where the options leave the target to ufc, it is the one that the
-    /// attribute names.
+    /// attribute names; nothing is kept in the cache folder if either says so.
     pub fn with<'o>(&self, options: CallOptions<'o>) -> TypedCall<'o, F> {
         let target = match options.target.is_auto() {
             true => self.kernel.target.clone(),
@@ -146,7 +156,11 @@ impl<F: Signature> Vectorized<F> {
         };
         TypedCall {
             function: *self,
-            options: CallOptions { target, ..options },
+            options: CallOptions {
+                target,
+                cache: options.cache && self.kernel.cache,
+                ..options
+            },
         }
     }
 

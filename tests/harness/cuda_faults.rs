@@ -109,7 +109,7 @@ fn saxpy(device: Option<&str>) -> Result<Arc<dyn Executable>, String> {
     let legal = legal.map_err(|error| error.to_string())?;
     let options = CompileOptions {
         device: device.map(str::to_string),
-        interleave: None,
+        ..CompileOptions::default()
     };
     cuda()?
         .compile(&legal, &options)

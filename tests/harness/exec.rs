@@ -173,6 +173,7 @@ impl Kernel {
         let options = CompileOptions {
             device: Some(device.to_string()),
             interleave: Some(interleave),
+            ..CompileOptions::default()
         };
         let func = self
             .optimized(backend.legality(None))

@@ -39,6 +39,7 @@ pub(crate) fn clif(case: &Case) -> Outcome {
     let options = CompileOptions {
         device: Some("sse4.1".to_string()),
         interleave: Some(1),
+        ..CompileOptions::default()
     };
     let text = choice
         .backend
@@ -62,6 +63,7 @@ pub(crate) fn asm(case: &Case) -> Outcome {
         let options = CompileOptions {
             device: Some(level.to_string()),
             interleave: Some(1),
+            ..CompileOptions::default()
         };
         let text = choice
             .backend

@@ -200,6 +200,7 @@ fn options(device: Option<&str>, interleave: Option<usize>) -> CompileOptions {
     CompileOptions {
         device: device.map(str::to_string),
         interleave,
+        ..CompileOptions::default()
     }
 }
 

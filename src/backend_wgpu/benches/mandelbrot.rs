@@ -73,7 +73,7 @@ fn by_ufc(device: &str, re: &[f32], im: &[f32]) -> (Duration, Vec<u8>) {
     let legal = legalize(func, WgpuBackend.legality(Some(device))).expect("it is legal");
     let options = CompileOptions {
         device: Some(device.to_string()),
-        interleave: None,
+        ..CompileOptions::default()
     };
     let executable = WgpuBackend.compile(&legal, &options).expect("it compiles");
     let turns = [TURNS];

@@ -38,7 +38,7 @@ fn legal(func: &Func) -> Legal {
 fn compile(func: &Func, device: &str) -> Arc<dyn Executable> {
     let options = CompileOptions {
         device: Some(device.to_string()),
-        interleave: None,
+        ..CompileOptions::default()
     };
     WgpuBackend
         .compile(&legal(func), &options)
