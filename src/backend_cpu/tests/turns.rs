@@ -33,24 +33,35 @@ fn one(dtype: DType) -> Func {
     func
 }
 
+/// Bytes that are computed in wider lanes, so that a turn of one vector writes less than a vector of them.
+fn wide_lanes() -> Func {
+    let mut func = Func::new("wide_lanes");
+    let mut b = Builder::new(&mut func);
+    let (x, y) = (b.param("x", DType::U8), b.param("y", DType::U8));
+    let shifted = b.op(Op::Shr, &[x, y]);
+    b.finish(vec![shifted]);
+    func
+}
+
 const DTYPES: [DType; 4] = [DType::F32, DType::F64, DType::U8, DType::I16];
 
 #[test]
 fn long_runs_from_any_offset() {
     for_seeds(1, &[], |seed| {
         let mut rng = Rng::new(seed);
-        for dtype in DTYPES {
-            let legal = legal(two(dtype));
-            for level in levels() {
-                let code = code(&legal, &options(level, Some(2)), &[]);
+        for func in DTYPES.into_iter().map(two).chain([wide_lanes()]) {
+            let legal = legal(func);
+            let (func, dtype) = (legal.func(), legal.func().results[0]);
+            for (level, interleave) in levels().into_iter().flat_map(|l| [(l, 1), (l, 2)]) {
+                let code = code(&legal, &options(level, Some(interleave)), &[]);
                 let turns = 40 * 128 / dtype.size();
                 for offset in [0, 1, 4, 8, 16, 48, 60] {
-                    let mut layouts = packed(legal.func());
+                    let mut layouts = packed(func);
                     layouts.iter_mut().for_each(|l| l.place = Place::At(offset));
                     layouts[2].place = Place::Back;
                     let n = turns + rng.below(100);
-                    let what = format!("{dtype} at {level:?}, offset {offset}");
-                    check(legal.func(), &code, n, &layouts, &mut rng, &what);
+                    let what = format!("{} of {dtype} at {level:?}, offset {offset}", func.name);
+                    check(func, &code, n, &layouts, &mut rng, &what);
                 }
             }
         }

@@ -169,6 +169,10 @@ impl Cx<'_> {
         let vector = self.level.vector() as i64;
         let first = operands.iter().find(|operand| !operand.is_input)?;
         let size = first.dtype.size() as i64;
+        // The first turn, which the aligned ones overlap, must reach the aligned place.
+        if !self.streaming && (self.plan.lanes as i64) * size < vector {
+            return None;
+        }
         let zero = self.integer(0);
         let misaligned = self.sub(zero, first.base);
         let bytes = self.and_imm(misaligned, vector - 1);
