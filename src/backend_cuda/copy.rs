@@ -4,10 +4,26 @@
     reason = "operands are raw memory that the caller vouches for"
 )]
 
-/// Copies of fewer bytes are done by the calling thread alone: starting others takes longer.
-const PARALLEL_BYTES: usize = 2 << 20;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::OnceLock;
+
+/// Copies of fewer bytes are done by the calling thread alone: waking others takes longer.
+const PARALLEL_BYTES: usize = 1 << 20;
 /// More threads than this do not copy faster: the memory is busy.
 const MOST_THREADS: usize = 8;
+
+/// The threads that help with copies; they stay, as starting them takes as long as a copy. None if they cannot be started.
+fn helpers() -> Option<&'static ThreadPool> {
+    static HELPERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    let start = || {
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        let builder = ThreadPoolBuilder::new().num_threads(all.min(MOST_THREADS) - 1);
+        let builder = builder.thread_name(|i| format!("ufc-copy-{i}"));
+        // A pool of no threads would be one of as many as there are processors.
+        (all > 1).then(|| builder.build().ok()).flatten()
+    };
+    HELPERS.get_or_init(start).as_ref()
+}
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,20 +89,21 @@ pub(crate) unsafe fn copy(
     packed: *mut u8,
     threads: usize,
 ) {
-    let threads = threads.clamp(1, MOST_THREADS);
     let bytes = layout.bytes();
-    let Some(rows) = layout
-        .shape
-        .first()
-        .copied()
-        .filter(|_| bytes >= PARALLEL_BYTES)
-    else {
+    let rows = layout.shape.first().copied().unwrap_or(0);
+    let threads = threads.clamp(1, MOST_THREADS).min(rows);
+    let helpers = match bytes < PARALLEL_BYTES || threads < 2 {
+        true => None,
+        false => helpers(),
+    };
+    let Some(helpers) = helpers else {
         // SAFETY: as the caller says.
         return unsafe { part(way, layout, operand, packed) };
     };
-    let share = rows.div_ceil(threads);
+    let share = rows.div_ceil(threads.min(helpers.current_num_threads() + 1));
     let row = bytes / rows;
-    std::thread::scope(|scope| {
+    // The calling thread does the last share itself.
+    helpers.in_place_scope(|scope| {
         for first in (0..rows).step_by(share) {
             let mut layout = layout.clone();
             layout.shape[0] = share.min(rows - first);
@@ -100,7 +117,7 @@ pub(crate) unsafe fn copy(
             if first + share >= rows {
                 run();
             } else {
-                scope.spawn(run);
+                scope.spawn(move |_| run());
             }
         }
     });

@@ -1,6 +1,7 @@
 //! The GPUs that there are: found once, started when first used, marked dead when the driver gives them up.
 
 use crate::driver::{self, Context, Facts, Fault, Stream};
+use crate::library;
 use crate::memory::{PinnedPool, Pool};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use ufc_target::{BackendError, Device, DeviceKind, Unavailable};
@@ -49,14 +50,7 @@ pub(crate) fn gpus() -> Result<&'static [Arc<Gpu>], Unavailable> {
 
 fn find() -> Result<Vec<Arc<Gpu>>, Unavailable> {
     let missing = |reason: String| Unavailable { reason };
-    if !driver::is_present() {
-        let library = if cfg!(windows) {
-            "nvcuda.dll"
-        } else {
-            "libcuda.so.1"
-        };
-        return Err(missing(format!("{library} not found: no NVIDIA driver")));
-    }
+    library::load().map_err(missing)?;
     let asked = |fault: Fault| missing(format!("the NVIDIA driver said: {}", fault.line()));
     driver::init().map_err(asked)?;
     let version = driver::version().map_err(asked)?;

@@ -1,97 +1,109 @@
 //! Calls of NVIDIA's driver, by cudarc's bindings: each checked, each error with the call's name.
 #![expect(unsafe_code, reason = "the driver is a C library")]
 
-use cudarc::driver::result::{self, DriverError};
-use cudarc::driver::sys::{self, CUresult};
-use std::ffi::{CString, c_char, c_uint, c_void};
-use std::mem::MaybeUninit;
+use crate::library::{Code, Handle, library};
+use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUjit_option as JitOption, CUresult};
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr::null_mut;
 
 /// What the driver answered, other than success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    pub code: CUresult,
+    pub code: Code,
     /// What was asked of it.
     pub call: &'static str,
-    /// What it said of the error.
+    /// What it said of the error; nothing, if it does not know the code.
     pub text: String,
 }
 
 impl Fault {
-    fn new(call: &'static str, error: DriverError) -> Fault {
-        let said = error
-            .error_string()
-            .map(|text| text.to_string_lossy().into_owned());
-        Fault {
-            code: error.0,
-            call,
-            text: said.unwrap_or_default(),
-        }
+    fn new(call: &'static str, code: Code) -> Fault {
+        let said = |function: unsafe extern "C" fn(Code, *mut *const c_char) -> Code| {
+            let mut text = std::ptr::null();
+            // SAFETY: the pointer is to a local. What it then points to is the driver's, and constant.
+            unsafe {
+                let answer = function(code, &mut text);
+                (answer == 0 && !text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy())
+            }
+        };
+        let words = [library().cuGetErrorName, library().cuGetErrorString];
+        let words: Vec<_> = words.into_iter().filter_map(said).collect();
+        let text = words.join(": ");
+        Fault { code, call, text }
     }
 
     /// One line: the call, the code and the driver's words.
     pub(crate) fn line(&self) -> String {
-        format!("{}: {:?}: {}", self.call, self.code, self.text)
+        let Fault { code, call, text } = self;
+        match text.is_empty() {
+            true => format!("{call}: error {code}, of which the driver says no more"),
+            false => format!("{call}: error {code}: {text}"),
+        }
     }
 
     pub(crate) fn is_out_of_memory(&self) -> bool {
-        self.code == CUresult::CUDA_ERROR_OUT_OF_MEMORY
+        self.code == CUresult::CUDA_ERROR_OUT_OF_MEMORY as Code
     }
 
     /// Whether the process can never use the device's context again: the driver answers the same to every later call.
     pub(crate) fn is_sticky(&self) -> bool {
         use CUresult::*;
-        matches!(
-            self.code,
-            CUDA_ERROR_ILLEGAL_ADDRESS
-                | CUDA_ERROR_MISALIGNED_ADDRESS
-                | CUDA_ERROR_ILLEGAL_INSTRUCTION
-                | CUDA_ERROR_INVALID_ADDRESS_SPACE
-                | CUDA_ERROR_INVALID_PC
-                | CUDA_ERROR_HARDWARE_STACK_ERROR
-                | CUDA_ERROR_LAUNCH_FAILED
-                | CUDA_ERROR_LAUNCH_TIMEOUT
-                | CUDA_ERROR_ASSERT
-                | CUDA_ERROR_ECC_UNCORRECTABLE
-                | CUDA_ERROR_NVLINK_UNCORRECTABLE
-                | CUDA_ERROR_CONTEXT_IS_DESTROYED
-                | CUDA_ERROR_DEINITIALIZED
-                | CUDA_ERROR_DEVICE_UNAVAILABLE
-        )
+        // The driver has been started: it only forgets that in a child made by `fork`, and when the process ends.
+        const STICKY: &[CUresult] = &[
+            CUDA_ERROR_NOT_INITIALIZED,
+            CUDA_ERROR_DEINITIALIZED,
+            CUDA_ERROR_ILLEGAL_ADDRESS,
+            CUDA_ERROR_MISALIGNED_ADDRESS,
+            CUDA_ERROR_ILLEGAL_INSTRUCTION,
+            CUDA_ERROR_INVALID_ADDRESS_SPACE,
+            CUDA_ERROR_INVALID_PC,
+            CUDA_ERROR_HARDWARE_STACK_ERROR,
+            CUDA_ERROR_LAUNCH_FAILED,
+            CUDA_ERROR_LAUNCH_TIMEOUT,
+            CUDA_ERROR_ASSERT,
+            CUDA_ERROR_ECC_UNCORRECTABLE,
+            CUDA_ERROR_NVLINK_UNCORRECTABLE,
+            CUDA_ERROR_CONTEXT_IS_DESTROYED,
+            CUDA_ERROR_DEVICE_UNAVAILABLE,
+        ];
+        STICKY.iter().any(|code| *code as Code == self.code)
     }
 }
 
 type Answer<T> = Result<T, Fault>;
 
-fn checked<T>(call: &'static str, answer: Result<T, DriverError>) -> Answer<T> {
-    answer.map_err(|error| Fault::new(call, error))
-}
-
-/// Whether the driver's library can be loaded; without it every call below would panic.
-pub(crate) fn is_present() -> bool {
-    // SAFETY: loading runs the initializers of the library that the system has under this name, NVIDIA's driver.
-    unsafe { sys::is_culib_present() }
+fn checked(call: &'static str, code: Code) -> Answer<()> {
+    match code {
+        0 => Ok(()),
+        code => Err(Fault::new(call, code)),
+    }
 }
 
 pub(crate) fn init() -> Answer<()> {
-    checked("cuInit", result::init())
+    // SAFETY: it takes no pointer.
+    checked("cuInit", unsafe { (library().cuInit)(0) })
 }
 
 /// The CUDA version of the driver: 1000 times the major one, plus 10 times the minor one.
 pub(crate) fn version() -> Answer<i32> {
     let mut version = 0;
     // SAFETY: the pointer is to a local.
-    let answer = unsafe { sys::cuDriverGetVersion(&mut version) };
-    checked("cuDriverGetVersion", answer.result().map(|()| version))
+    let answer = unsafe { (library().cuDriverGetVersion)(&mut version) };
+    checked("cuDriverGetVersion", answer).map(|()| version)
 }
 
 pub(crate) fn device_count() -> Answer<i32> {
-    checked("cuDeviceGetCount", result::device::get_count())
+    let mut count = 0;
+    // SAFETY: the pointer is to a local.
+    let answer = unsafe { (library().cuDeviceGetCount)(&mut count) };
+    checked("cuDeviceGetCount", answer).map(|()| count)
 }
 
 /// Facts about a device.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
-    pub handle: sys::CUdevice,
+    /// The driver's handle of it.
+    pub handle: c_int,
     pub name: String,
     pub memory: u64,
     /// Compute capability.
@@ -99,32 +111,55 @@ pub(crate) struct Facts {
     pub multiprocessors: u32,
 }
 
+/// Most bytes of a device's name.
+const NAME_BYTES: usize = 256;
+
 pub(crate) fn facts(ordinal: i32) -> Answer<Facts> {
-    use sys::CUdevice_attribute as Attribute;
-    let handle = checked("cuDeviceGet", result::device::get(ordinal))?;
-    let attribute = |which| {
-        // SAFETY: the handle is a device's.
-        let value = unsafe { result::device::get_attribute(handle, which) };
-        checked("cuDeviceGetAttribute", value)
+    use Attribute::{
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR as MAJOR,
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR as MINOR,
+        CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT as MULTIPROCESSORS,
     };
-    // SAFETY: the handle is a device's.
-    let memory = unsafe { result::device::total_mem(handle) };
+    let mut handle = 0;
+    // SAFETY: the pointer is to a local.
+    let answer = unsafe { (library().cuDeviceGet)(&mut handle, ordinal) };
+    checked("cuDeviceGet", answer)?;
+    let attribute = |which: Attribute| {
+        let mut value = 0;
+        // SAFETY: the pointer is to a local.
+        let answer =
+            unsafe { (library().cuDeviceGetAttribute)(&mut value, which as c_uint, handle) };
+        checked("cuDeviceGetAttribute", answer).map(|()| value)
+    };
+    let mut name = [0u8; NAME_BYTES];
+    // SAFETY: the name is cut to so many bytes, the last of which stays zero.
+    let answer = unsafe {
+        let length = NAME_BYTES as c_int - 1;
+        (library().cuDeviceGetName)(name.as_mut_ptr().cast(), length, handle)
+    };
+    checked("cuDeviceGetName", answer)?;
+    let mut memory = 0;
+    // SAFETY: the pointer is to a local.
+    let answer = unsafe { (library().cuDeviceTotalMem_v2)(&mut memory, handle) };
+    checked("cuDeviceTotalMem", answer)?;
     Ok(Facts {
         handle,
-        name: checked("cuDeviceGetName", result::device::get_name(handle))?,
-        memory: checked("cuDeviceTotalMem", memory)? as u64,
-        capability: (
-            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-        ),
-        multiprocessors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1)
-            as u32,
+        name: until_zero(&name),
+        memory: memory as u64,
+        capability: (attribute(MAJOR)?, attribute(MINOR)?),
+        multiprocessors: attribute(MULTIPROCESSORS)?.max(1) as u32,
     })
+}
+
+/// The text that a C string in a larger memory has.
+fn until_zero(bytes: &[u8]) -> String {
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).trim().to_string()
 }
 
 /// A device's primary context. It lives as long as the process.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Context(sys::CUcontext);
+pub(crate) struct Context(Handle);
 
 // SAFETY: the driver's handles may be used from any thread.
 unsafe impl Send for Context {}
@@ -132,25 +167,36 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
-    pub(crate) fn retain(device: sys::CUdevice) -> Answer<Context> {
-        // SAFETY: the handle is a device's.
-        let context = unsafe { result::primary_ctx::retain(device) };
-        checked("cuDevicePrimaryCtxRetain", context).map(Context)
+    pub(crate) fn retain(device: c_int) -> Answer<Context> {
+        let mut context = null_mut();
+        // SAFETY: the pointer is to a local.
+        let answer = unsafe { (library().cuDevicePrimaryCtxRetain)(&mut context, device) };
+        checked("cuDevicePrimaryCtxRetain", answer).map(|()| Context(context))
     }
 
     /// Makes it the calling thread's, as every call below asks for.
     pub(crate) fn bind(self) -> Answer<()> {
         // SAFETY: the context is never released.
         checked("cuCtxSetCurrent", unsafe {
-            result::ctx::set_current(self.0)
+            (library().cuCtxSetCurrent)(self.0)
         })
     }
 }
 
 /// Memory on the device of the current context.
 pub(crate) fn allocate(bytes: usize) -> Answer<u64> {
-    // SAFETY: nothing reads the memory before it is written.
-    checked("cuMemAlloc", unsafe { result::malloc_sync(bytes) })
+    let mut address = 0;
+    // SAFETY: the pointer is to a local.
+    let answer = unsafe { (library().cuMemAlloc_v2)(&mut address, bytes) };
+    checked("cuMemAlloc", answer).map(|()| address)
+}
+
+/// How many bytes the device of the current context has free.
+pub(crate) fn free_memory() -> Answer<usize> {
+    let (mut free, mut total) = (0, 0);
+    // SAFETY: the pointers are to locals.
+    let answer = unsafe { (library().cuMemGetInfo_v2)(&mut free, &mut total) };
+    checked("cuMemGetInfo", answer).map(|()| free)
 }
 
 /// Waits until nothing uses the memory, and gives it back.
@@ -159,7 +205,7 @@ pub(crate) fn allocate(bytes: usize) -> Answer<u64> {
 /// It is from [`allocate`], and nobody keeps its address.
 pub(crate) unsafe fn free(address: u64) -> Answer<()> {
     // SAFETY: as the caller says.
-    checked("cuMemFree", unsafe { result::free_sync(address) })
+    checked("cuMemFree", unsafe { (library().cuMemFree_v2)(address) })
 }
 
 /// Memory of the host that the device copies from and to by itself.
@@ -174,10 +220,12 @@ unsafe impl Send for Pinned {}
 
 impl Pinned {
     pub(crate) fn new(bytes: usize) -> Answer<Pinned> {
-        // Not write-combined: results are read from it.
-        // SAFETY: nothing reads the memory before it is written.
-        let pointer = unsafe { result::malloc_host(bytes.max(1), 0) };
-        let pointer = checked("cuMemHostAlloc", pointer)?.cast();
+        let mut pointer = null_mut();
+        // No flags, so not write-combined: results are read from it.
+        // SAFETY: the pointer is to a local.
+        let answer = unsafe { (library().cuMemHostAlloc)(&mut pointer, bytes.max(1), 0) };
+        checked("cuMemHostAlloc", answer)?;
+        let pointer = pointer.cast();
         Ok(Pinned { pointer, bytes })
     }
 
@@ -188,14 +236,14 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // SAFETY: it is from `malloc_host` and freed once. An error here means that the context is gone with it.
-        let _ = unsafe { result::free_host(self.pointer.cast()) };
+        // SAFETY: it is from `cuMemHostAlloc` and freed once. An error here means that the context is gone with it.
+        let _ = unsafe { (library().cuMemFreeHost)(self.pointer.cast()) };
     }
 }
 
 /// An order of work on a device. It lives as long as the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stream(sys::CUstream);
+pub(crate) struct Stream(Handle);
 
 // SAFETY: the driver's handles may be used from any thread.
 unsafe impl Send for Stream {}
@@ -204,23 +252,27 @@ unsafe impl Sync for Stream {}
 
 impl Stream {
     pub(crate) fn new() -> Answer<Stream> {
-        let kind = result::stream::StreamKind::NonBlocking;
-        checked("cuStreamCreate", result::stream::create(kind)).map(Stream)
+        // CU_STREAM_NON_BLOCKING: it does not wait for what others do in the default stream.
+        let flags = 1;
+        let mut stream = null_mut();
+        // SAFETY: the pointer is to a local.
+        let answer = unsafe { (library().cuStreamCreate)(&mut stream, flags) };
+        checked("cuStreamCreate", answer).map(|()| Stream(stream))
     }
 
     pub(crate) fn synchronize(self) -> Answer<()> {
         // SAFETY: streams are never destroyed.
         checked("cuStreamSynchronize", unsafe {
-            result::stream::synchronize(self.0)
+            (library().cuStreamSynchronize)(self.0)
         })
     }
 
     /// Lets what comes later in this stream wait for the event.
     pub(crate) fn wait(self, event: &Event) -> Answer<()> {
-        let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
         // SAFETY: both handles are alive.
-        let answer = unsafe { result::stream::wait_event(self.0, event.0, flags) };
-        checked("cuStreamWaitEvent", answer)
+        checked("cuStreamWaitEvent", unsafe {
+            (library().cuStreamWaitEvent)(self.0, event.0, 0)
+        })
     }
 
     /// Copies to the device when the stream comes to it.
@@ -229,8 +281,9 @@ impl Stream {
     /// Both memories have so many bytes and stay until the stream has come by; nobody writes the host's until then.
     pub(crate) unsafe fn upload(self, to: u64, from: *const u8, bytes: usize) -> Answer<()> {
         // SAFETY: as the caller says.
-        let answer = unsafe { sys::cuMemcpyHtoDAsync_v2(to, from.cast(), bytes, self.0) };
-        checked("cuMemcpyHtoDAsync", answer.result())
+        checked("cuMemcpyHtoDAsync", unsafe {
+            (library().cuMemcpyHtoDAsync_v2)(to, from.cast(), bytes, self.0)
+        })
     }
 
     /// Copies from the device when the stream comes to it.
@@ -239,35 +292,40 @@ impl Stream {
     /// Both memories have so many bytes and stay until the stream has come by; nobody touches the host's until then.
     pub(crate) unsafe fn download(self, to: *mut u8, from: u64, bytes: usize) -> Answer<()> {
         // SAFETY: as the caller says.
-        let answer = unsafe { sys::cuMemcpyDtoHAsync_v2(to.cast(), from, bytes, self.0) };
-        checked("cuMemcpyDtoHAsync", answer.result())
+        checked("cuMemcpyDtoHAsync", unsafe {
+            (library().cuMemcpyDtoHAsync_v2)(to.cast(), from, bytes, self.0)
+        })
     }
 }
 
 /// A point in a stream.
 #[derive(Debug)]
-pub(crate) struct Event(sys::CUevent);
+pub(crate) struct Event(Handle);
 
 // SAFETY: the driver's handles may be used from any thread.
 unsafe impl Send for Event {}
 
 impl Event {
     pub(crate) fn new() -> Answer<Event> {
-        let flags = sys::CUevent_flags::CU_EVENT_DISABLE_TIMING;
-        checked("cuEventCreate", result::event::create(flags)).map(Event)
+        // CU_EVENT_DISABLE_TIMING.
+        let flags = 2;
+        let mut event = null_mut();
+        // SAFETY: the pointer is to a local.
+        let answer = unsafe { (library().cuEventCreate)(&mut event, flags) };
+        checked("cuEventCreate", answer).map(|()| Event(event))
     }
 
     pub(crate) fn record(&self, stream: Stream) -> Answer<()> {
         // SAFETY: both handles are alive.
         checked("cuEventRecord", unsafe {
-            result::event::record(self.0, stream.0)
+            (library().cuEventRecord)(self.0, stream.0)
         })
     }
 
     pub(crate) fn synchronize(&self) -> Answer<()> {
         // SAFETY: the handle is alive.
         checked("cuEventSynchronize", unsafe {
-            result::event::synchronize(self.0)
+            (library().cuEventSynchronize)(self.0)
         })
     }
 }
@@ -275,13 +333,13 @@ impl Event {
 impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: the handle is alive, and not used again.
-        let _ = unsafe { result::event::destroy(self.0) };
+        let _ = unsafe { (library().cuEventDestroy_v2)(self.0) };
     }
 }
 
 /// A kernel, loaded into a context. It lives as long as the process: the driver may still run it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kernel(sys::CUfunction);
+pub(crate) struct Kernel(Handle);
 
 // SAFETY: the driver's handles may be used from any thread.
 unsafe impl Send for Kernel {}
@@ -294,49 +352,35 @@ const LOG_BYTES: usize = 16 << 10;
 impl Kernel {
     /// Compiles a module for the current context and finds its kernel. The error's second half is the compiler's log.
     pub(crate) fn load(text: &str, entry: &str) -> Result<Kernel, (Fault, String)> {
-        use sys::CUjit_option as Option_;
         let image = CString::new(text).expect("a module's text has no zero bytes");
         let mut log = vec![0u8; LOG_BYTES];
         let mut options = [
-            Option_::CU_JIT_ERROR_LOG_BUFFER,
-            Option_::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES,
+            JitOption::CU_JIT_ERROR_LOG_BUFFER as c_uint,
+            JitOption::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES as c_uint,
         ];
         let mut values: [*mut c_void; 2] = [
             log.as_mut_ptr().cast(),
             std::ptr::without_provenance_mut(LOG_BYTES),
         ];
-        let mut module = MaybeUninit::uninit();
+        let mut module = null_mut();
         // SAFETY: the image ends in a zero byte; the log is as long as the options say and outlives the call.
         let answer = unsafe {
-            sys::cuModuleLoadDataEx(
-                module.as_mut_ptr(),
+            (library().cuModuleLoadDataEx)(
+                &mut module,
                 image.as_ptr().cast(),
                 options.len() as c_uint,
                 options.as_mut_ptr(),
                 values.as_mut_ptr(),
             )
         };
-        checked("cuModuleLoadDataEx", answer.result()).map_err(|fault| {
-            let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
-            (
-                fault,
-                String::from_utf8_lossy(&log[..end]).trim().to_string(),
-            )
-        })?;
+        checked("cuModuleLoadDataEx", answer).map_err(|fault| (fault, until_zero(&log)))?;
         let name = CString::new(entry).expect("an entry's name has no zero bytes");
-        let mut function = MaybeUninit::uninit();
+        let mut function = null_mut();
         // SAFETY: the module has just been loaded, and the name is a C string.
-        let answer = unsafe {
-            let module = module.assume_init();
-            sys::cuModuleGetFunction(
-                function.as_mut_ptr(),
-                module,
-                name.as_ptr().cast::<c_char>(),
-            )
-        };
-        checked("cuModuleGetFunction", answer.result()).map_err(|fault| (fault, String::new()))?;
-        // SAFETY: the call above has written it.
-        Ok(Kernel(unsafe { function.assume_init() }))
+        let answer =
+            unsafe { (library().cuModuleGetFunction)(&mut function, module, name.as_ptr()) };
+        checked("cuModuleGetFunction", answer).map_err(|fault| (fault, String::new()))?;
+        Ok(Kernel(function))
     }
 
     /// Runs when the stream comes to it.
@@ -355,10 +399,21 @@ impl Kernel {
             .iter_mut()
             .map(|p| std::ptr::from_mut(p).cast())
             .collect();
-        let (grid, block) = ((blocks, 1, 1), (threads, 1, 1));
         // SAFETY: as the caller says; a narrower parameter is in the first bytes of its word.
-        let answer =
-            unsafe { result::launch_kernel(self.0, grid, block, 0, stream.0, &mut pointers) };
-        checked("cuLaunchKernel", answer)
+        checked("cuLaunchKernel", unsafe {
+            (library().cuLaunchKernel)(
+                self.0,
+                blocks,
+                1,
+                1,
+                threads,
+                1,
+                1,
+                0,
+                stream.0,
+                pointers.as_mut_ptr(),
+                null_mut(),
+            )
+        })
     }
 }

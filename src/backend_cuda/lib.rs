@@ -9,11 +9,15 @@ mod device;
 mod driver;
 mod launch;
 mod legal;
+mod library;
 mod lower;
 mod memory;
 mod nest;
+mod pieces;
 mod ptx;
+mod slot;
 mod stream;
+mod transfer;
 mod variant;
 
 use launch::CudaLoop;

@@ -1,8 +1,9 @@
 //! Memory of a GPU: blocks that are kept for reuse, pinned staging on the host, and buffers for callers.
-#![expect(unsafe_code, reason = "memory is freed, and copied by the driver")]
+#![expect(unsafe_code, reason = "memory is freed")]
 
 use crate::device::Gpu;
 use crate::driver::{self, Pinned};
+use crate::transfer;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +14,12 @@ const SMALL_UNIT: usize = 512;
 /// … or, from this size on, of this, so that blocks fit again.
 const LARGE_UNIT: usize = 1 << 20;
 
-/// Bytes that one copy of a buffer goes through at a time.
-const STAGE: usize = 4 << 20;
-
 /// Blocks that nobody uses at the moment, by size.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     free: BTreeMap<usize, Vec<u64>>,
+    /// How many bytes they are together.
+    bytes: usize,
 }
 
 impl Pool {
@@ -32,15 +32,23 @@ impl Pool {
         if blocks.is_empty() {
             self.free.remove(&size);
         }
+        self.bytes -= size;
         Some((address, size))
     }
 
     fn put(&mut self, address: u64, bytes: usize) {
         self.free.entry(bytes).or_default().push(address);
+        self.bytes += bytes;
+    }
+
+    /// How many bytes are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Gives all of it back to the driver; the device's context is the thread's.
     fn clear(&mut self) {
+        self.bytes = 0;
         for address in std::mem::take(&mut self.free).into_values().flatten() {
             // SAFETY: nobody uses the block, or it would not be here; the driver waits for kernels that still do. If
             // the driver refuses, the memory is lost with the context.
@@ -135,7 +143,16 @@ impl Staging {
         let kept = gpu.pinned().take(wanted);
         let pinned = match kept {
             Some(kept) => kept,
-            None => Pinned::new(wanted).map_err(|fault| gpu.error(&fault, bytes))?,
+            None => {
+                let fresh = Pinned::new(wanted).or_else(|fault| {
+                    if !fault.is_out_of_memory() {
+                        return Err(fault);
+                    }
+                    gpu.pinned().free.clear();
+                    Pinned::new(wanted)
+                });
+                fresh.map_err(|fault| gpu.error(&fault, bytes))?
+            }
         };
         let (gpu, pinned) = (gpu.clone(), Some(pinned));
         Ok(Staging { gpu, pinned })
@@ -209,37 +226,12 @@ impl Buffer for CudaBuffer {
 
     fn upload(&self, offset: usize, bytes: &[u8]) -> Result<(), BackendError> {
         self.check(offset, bytes.len())?;
-        let stream = self.gpu.bind()?.compute;
-        let stage = Staging::new(&self.gpu, bytes.len().min(STAGE))?;
-        for (number, part) in bytes.chunks(STAGE).enumerate() {
-            let to = self.block.address + (offset + number * STAGE) as u64;
-            // SAFETY: the stage has room for a part, and the copy from it is waited for before it is written again.
-            let copied = unsafe {
-                std::ptr::copy_nonoverlapping(part.as_ptr(), stage.pointer(), part.len());
-                stream.upload(to, stage.pointer(), part.len())
-            };
-            let done = copied.and_then(|()| stream.synchronize());
-            done.map_err(|fault| self.gpu.error(&fault, 0))?;
-        }
-        Ok(())
+        transfer::upload(&self.gpu, self.block.address + offset as u64, bytes)
     }
 
     fn download(&self, offset: usize, bytes: &mut [u8]) -> Result<(), BackendError> {
         self.check(offset, bytes.len())?;
-        let stream = self.gpu.bind()?.compute;
-        let stage = Staging::new(&self.gpu, bytes.len().min(STAGE))?;
-        for (number, part) in bytes.chunks_mut(STAGE).enumerate() {
-            let from = self.block.address + (offset + number * STAGE) as u64;
-            // SAFETY: the stage has room for a part, which is read once the copy to it has been waited for.
-            let copied = unsafe { stream.download(stage.pointer(), from, part.len()) };
-            let done = copied.and_then(|()| stream.synchronize());
-            done.map_err(|fault| self.gpu.error(&fault, 0))?;
-            // SAFETY: as above.
-            unsafe {
-                std::ptr::copy_nonoverlapping(stage.pointer(), part.as_mut_ptr(), part.len());
-            }
-        }
-        Ok(())
+        transfer::download(&self.gpu, self.block.address + offset as u64, bytes)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -1,37 +1,26 @@
-//! Launches on operands of the host: uploaded, computed and downloaded piece by piece, the three overlapped.
+//! Launches on operands of the host: uploaded, computed and downloaded piece by piece, the three overlapped, on one or more GPUs.
 //!
 //! An operand is sent as it is: an element that serves many is sent once, a single value goes with the launch. What does
-//! not move from piece to piece is sent before the first. Pieces go round a few slots, each with memory of its own on both sides.
+//! not move from piece to piece is sent before the first. Pieces go round a few slots, each with memory of its own on both
+//! sides. Several GPUs take pieces from one queue, so that a faster one does more of them.
 #![expect(
     unsafe_code,
     reason = "operands are raw memory that the caller vouches for"
 )]
 
 use crate::copy::{self, Layout, Way};
-use crate::device::{Gpu, Started};
+use crate::device::Gpu;
 use crate::driver::{Event, Fault, Stream};
 use crate::launch::{At, CudaLoop};
 use crate::memory::{Block, Staging};
-use crate::nest::{Nest, Piece};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use crate::nest::{Nest, Piece, Pieces};
+use crate::pieces::Cut;
+use crate::slot::{Places, Slot};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ufc_target::{BackendError, LaunchControl, LaunchReport};
 
-/// Bytes that a piece moves, unless `UFC_CUDA_PIECE` says otherwise: enough that a copy runs at full speed.
-const PIECE_BYTES: usize = 32 << 20;
-/// Pieces in flight: one going up, one computed, one coming down.
-const SLOTS: usize = 3;
-/// Pieces are not cut smaller than this when memory runs out.
-const LEAST_ELEMENTS: usize = 256;
-
-fn piece_bytes() -> usize {
-    let asked = std::env::var("UFC_CUDA_PIECE").ok();
-    asked
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(PIECE_BYTES)
-}
-
-/// Runs a loop on operands of the host, on each of its GPUs a part of the elements.
+/// Runs a loop on operands of the host, on each of its GPUs some of the elements.
 ///
 /// # Safety
 /// As [`ufc_target::Executable::launch`].
@@ -41,63 +30,34 @@ pub(crate) unsafe fn run(
     pointers: &[*mut u8],
     control: &LaunchControl<'_>,
 ) -> Result<LaunchReport, BackendError> {
-    let pointers: Vec<usize> = pointers.iter().map(|p| p.expose_provenance()).collect();
-    let share = nest.elements().div_ceil(code.gpus.len());
-    let parts: Vec<Piece> = match code.gpus.len() {
-        1 => nest.pieces(usize::MAX).collect(),
-        _ => nest.pieces(share).collect(),
+    let call = Call {
+        code,
+        nest,
+        pointers: pointers.iter().map(|p| p.expose_provenance()).collect(),
+        control,
     };
-    let on_gpu = |number: usize| -> Result<LaunchReport, BackendError> {
-        let gpu = &code.gpus[number];
-        let mut report = LaunchReport::default();
-        for piece in parts.iter().skip(number).step_by(code.gpus.len()) {
-            let part = nest.of_piece(piece, nest.strides.clone());
-            let moved = pointers.iter().zip(&nest.strides);
-            let moved = moved.map(|(p, strides)| p.wrapping_add_signed(piece.offset(strides)));
-            let call = Call {
-                code,
-                gpu,
-                nest: &part,
-                pointers: moved.collect(),
-                control,
-            };
-            // SAFETY: as the caller says; the part's elements are some of the nest's.
-            let done = unsafe { call.run()? };
-            report.uploaded += done.uploaded;
-            report.downloaded += done.downloaded;
-            report.chunks += done.chunks;
+    let mut cut = Cut::new(&code.gpus, nest.elements(), call.bytes_each())?;
+    loop {
+        let written = AtomicBool::new(false);
+        // SAFETY: as the caller says.
+        let done = unsafe { call.in_pieces(cut, &written) };
+        let Err(BackendError::OutOfMemory { device, .. }) = done else {
+            return done;
+        };
+        // Once outputs have been written, inputs at the same place are no longer what they were.
+        match cut.smaller() {
+            Some(smaller) if !written.into_inner() => cut = smaller,
+            _ => {
+                let bytes = (call.places(&call.largest(cut.limit)).1.end * cut.slots) as u64;
+                return Err(BackendError::OutOfMemory { device, bytes });
+            }
         }
-        Ok(report)
-    };
-    let reports: Vec<Result<LaunchReport, BackendError>> = match code.gpus.len() {
-        1 => vec![on_gpu(0)],
-        count => std::thread::scope(|scope| {
-            let on_gpu = &on_gpu;
-            let spawned: Vec<_> = (0..count).map(|n| scope.spawn(move || on_gpu(n))).collect();
-            let failed = || BackendError::LaunchFailed("a thread of the launch died".into());
-            let joined = spawned
-                .into_iter()
-                .map(|t| t.join().unwrap_or_else(|_| Err(failed())));
-            joined.collect()
-        }),
-    };
-    let mut total = LaunchReport {
-        threads: code.gpus.len(),
-        ..LaunchReport::default()
-    };
-    for report in reports {
-        let report = report?;
-        total.uploaded += report.uploaded;
-        total.downloaded += report.downloaded;
-        total.chunks += report.chunks;
     }
-    Ok(total)
 }
 
-/// One launch on one GPU.
+/// One launch.
 struct Call<'a> {
     code: &'a CudaLoop,
-    gpu: &'a Arc<Gpu>,
     nest: &'a Nest,
     /// Addresses of the operands' first elements on the host.
     pointers: Vec<usize>,
@@ -110,50 +70,18 @@ enum Source {
     /// With the launch.
     Value([u8; 16]),
     /// Once, before the first piece.
-    Constant(u64),
+    Constant,
     /// With each piece.
     Moving,
 }
 
-/// What one piece in flight has.
-struct Slot {
-    /// Per operand that moves, its memory on the device and on the host.
-    memory: Vec<Option<(Block, Staging)>>,
-    uploaded: Event,
-    computed: Event,
-    downloaded: Event,
-    /// The piece that is under way.
-    piece: Option<Piece>,
-}
-
-/// The streams of a launch; a launch of one piece takes one stream for all.
-#[derive(Clone, Copy)]
-struct Streams {
-    upload: Stream,
-    compute: Stream,
-    download: Stream,
-    is_single: bool,
-}
-
-/// Waits for the streams when a launch ends, also if it failed: nothing may run on memory that is given back.
-struct Settled<'a> {
-    gpu: &'a Gpu,
-    streams: Streams,
-}
-
-impl Drop for Settled<'_> {
-    fn drop(&mut self) {
-        if !self.gpu.is_dead() {
-            for stream in [
-                self.streams.upload,
-                self.streams.compute,
-                self.streams.download,
-            ] {
-                // What it reports has been reported by the call that failed.
-                let _ = stream.synchronize();
-            }
-        }
-    }
+/// The pieces that no GPU has taken yet.
+struct Queue<'a> {
+    pieces: Mutex<Pieces<'a>>,
+    /// Set when one GPU has failed: the others need not go on.
+    has_failed: AtomicBool,
+    /// Set when the first output is written.
+    written: &'a AtomicBool,
 }
 
 impl Call<'_> {
@@ -161,126 +89,34 @@ impl Call<'_> {
         self.code.func.params().len()
     }
 
-    fn fault(&self) -> impl Fn(Fault) -> BackendError {
-        |fault| self.gpu.error(&fault, 0)
+    /// Whether an operand is one value for all elements.
+    fn is_value(&self, operand: usize) -> bool {
+        operand < self.inputs() && self.nest.strides[operand].iter().all(|s| *s == 0)
     }
 
-    /// Runs in pieces of the usual size, in smaller ones where memory runs out.
-    ///
-    /// # Safety
-    /// As [`run`].
-    unsafe fn run(&self) -> Result<LaunchReport, BackendError> {
-        let started = self.gpu.bind()?;
-        let element: usize = self.code.dtypes.iter().map(|d| d.size()).sum();
-        let mut limit = (piece_bytes() / element.max(1)).max(1);
-        limit = limit.min(self.nest.elements());
-        loop {
-            let mut report = LaunchReport::default();
-            // SAFETY: as the caller says.
-            let done = unsafe { self.in_pieces(started, limit, &mut report) };
-            // Once outputs have been written, inputs at the same place are no longer what they were.
-            let may_retry = report.downloaded == 0 && limit > LEAST_ELEMENTS;
-            match done {
-                Err(BackendError::OutOfMemory { .. }) if may_retry => limit /= 2,
-                done => return done.map(|()| report),
-            }
-        }
+    /// Bytes of one element of every operand that is sent or fetched.
+    fn bytes_each(&self) -> usize {
+        let sent = (0..self.pointers.len()).filter(|operand| !self.is_value(*operand));
+        sent.map(|operand| self.code.dtypes[operand].size()).sum()
     }
 
-    /// # Safety
-    /// As [`run`].
-    unsafe fn in_pieces(
-        &self,
-        started: Started,
-        limit: usize,
-        report: &mut LaunchReport,
-    ) -> Result<(), BackendError> {
-        let pieces = self.nest.pieces(limit);
-        let total = pieces.total();
-        let is_single = total == 1;
-        let compute = started.compute;
-        let streams = Streams {
-            upload: if is_single { compute } else { started.upload },
-            compute,
-            download: if is_single { compute } else { started.download },
-            is_single,
-        };
-        report.chunks = total;
-        let sources = self.sources(limit);
-        let mut slots = (0..SLOTS.min(total))
-            .map(|_| self.slot(&sources, limit))
-            .collect::<Result<Vec<Slot>, _>>()?;
-        let constants = self.constant_memory(&sources)?;
-        // Declared after the memory, so that it is dropped, and waits, before.
-        let settled = Settled {
-            gpu: self.gpu,
-            streams,
-        };
-        if !is_single {
-            // Blocks that are reused may still be read by what is in the compute stream.
-            let earlier = Event::new().map_err(self.fault())?;
-            earlier.record(compute).map_err(self.fault())?;
-            streams.upload.wait(&earlier).map_err(self.fault())?;
-        }
-        // SAFETY: as the caller says.
-        let sources = unsafe { self.send_constants(streams, sources, &constants, report)? };
-        for (number, piece) in pieces.enumerate() {
-            if self
-                .control
-                .cancel
-                .is_some_and(|c| c.load(Ordering::Relaxed))
-            {
-                return Err(BackendError::Cancelled);
-            }
-            let slot = &mut slots[number % SLOTS];
-            // SAFETY: as the caller says.
-            unsafe {
-                self.finish(streams, slot, report)?;
-                self.begin(streams, slot, &sources, piece, report)?;
-            }
-        }
-        for number in total..total + SLOTS {
-            if let Some(slot) = slots.get_mut(number % SLOTS) {
-                // SAFETY: as the caller says.
-                unsafe { self.finish(streams, slot, report)? };
-            }
-        }
-        drop(settled);
-        Ok(())
-    }
-
-    /// How each operand reaches the device, the addresses of constants not known yet.
-    fn sources(&self, limit: usize) -> Vec<Source> {
-        let cut = self.nest.cut(limit);
-        let is_constant = |strides: &[isize]| match cut {
-            // The dims that pieces differ in.
-            Some((dim, _)) => strides[..=dim].iter().all(|s| *s == 0),
-            None => false,
-        };
-        let strides = self.nest.strides.iter().enumerate();
-        strides
-            .map(|(operand, strides)| {
-                let is_input = operand < self.inputs();
-                if is_input && strides.iter().all(|s| *s == 0) {
-                    let mut bytes = [0; 16];
-                    let size = self.code.dtypes[operand].size();
-                    let from = std::ptr::with_exposed_provenance::<u8>(self.pointers[operand]);
-                    // SAFETY: the caller of the launch vouches that every element of every operand is readable.
-                    unsafe { std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), size) };
-                    Source::Value(bytes)
-                } else if is_input && is_constant(strides) {
-                    Source::Constant(0)
-                } else {
-                    Source::Moving
-                }
-            })
-            .collect()
-    }
-
-    /// Bytes of an operand in a box of this shape.
+    /// Where the elements of an operand are, in a box of this shape.
     fn layout(&self, operand: usize, shape: &[usize]) -> Layout {
         let size = self.code.dtypes[operand].size();
         Layout::new(shape, &self.nest.strides[operand], size)
+    }
+
+    /// The layouts of the operands that are not single values in a box of this shape, and where they are in a slot.
+    fn places(&self, shape: &[usize]) -> (Vec<Option<Layout>>, Places) {
+        let operands = 0..self.pointers.len();
+        let layout = |operand| (!self.is_value(operand)).then(|| self.layout(operand, shape));
+        self.placed(operands.map(layout).collect())
+    }
+
+    fn placed(&self, layouts: Vec<Option<Layout>>) -> (Vec<Option<Layout>>, Places) {
+        let bytes: Vec<Option<usize>> = layouts.iter().map(|l| Some(l.as_ref()?.bytes())).collect();
+        let places = Places::new(&bytes, self.inputs());
+        (layouts, places)
     }
 
     /// The shape of the largest piece.
@@ -289,84 +125,29 @@ impl Call<'_> {
         pieces.next().map(|piece| piece.shape).unwrap_or_default()
     }
 
-    fn slot(&self, sources: &[Source], limit: usize) -> Result<Slot, BackendError> {
-        let shape = self.largest(limit);
-        let memory = sources.iter().enumerate().map(|(operand, source)| {
-            let Source::Moving = source else {
-                return Ok(None);
-            };
-            let bytes = self.layout(operand, &shape).bytes();
-            let block = Block::new(self.gpu, bytes)?;
-            Ok(Some((block, Staging::new(self.gpu, bytes)?)))
-        });
-        Ok(Slot {
-            memory: memory.collect::<Result<_, BackendError>>()?,
-            uploaded: Event::new().map_err(self.fault())?,
-            computed: Event::new().map_err(self.fault())?,
-            downloaded: Event::new().map_err(self.fault())?,
-            piece: None,
-        })
-    }
-
-    /// Memory for the operands that are sent once.
-    fn constant_memory(
-        &self,
-        sources: &[Source],
-    ) -> Result<Vec<Option<(Block, Staging)>>, BackendError> {
-        let memory = sources.iter().enumerate().map(|(operand, source)| {
-            let Source::Constant(_) = source else {
-                return Ok(None);
-            };
-            let bytes = self.layout(operand, &self.nest.shape).bytes();
-            let block = Block::new(self.gpu, bytes)?;
-            Ok(Some((block, Staging::new(self.gpu, bytes)?)))
-        });
-        memory.collect()
-    }
-
-    /// # Safety
-    /// As [`run`].
-    unsafe fn send_constants(
-        &self,
-        streams: Streams,
-        mut sources: Vec<Source>,
-        memory: &[Option<(Block, Staging)>],
-        report: &mut LaunchReport,
-    ) -> Result<Vec<Source>, BackendError> {
-        for (operand, memory) in memory.iter().enumerate() {
-            if let Some((block, staging)) = memory {
-                let layout = self.layout(operand, &self.nest.shape);
-                // SAFETY: as the caller says.
-                unsafe { self.send(streams.upload, operand, 0, &layout, block, staging)? };
-                report.uploaded += layout.bytes() as u64;
-                sources[operand] = Source::Constant(block.address);
-            }
-        }
-        Ok(sources)
-    }
-
-    /// Copies an operand's elements to staging memory, and lets the stream take them to the device.
-    ///
-    /// # Safety
-    /// As [`run`]; nothing uses the staging memory, and it stays until the stream has come by.
-    unsafe fn send(
-        &self,
-        stream: Stream,
-        operand: usize,
-        offset: isize,
-        layout: &Layout,
-        block: &Block,
-        staging: &Staging,
-    ) -> Result<(), BackendError> {
-        let from = self.pointers[operand].wrapping_add_signed(offset);
-        let from = std::ptr::with_exposed_provenance_mut(from);
-        let staged = staging.pointer();
-        // SAFETY: as the caller says; both memories were had for this layout or a larger one.
-        let sent = unsafe {
-            copy::copy(Way::Gather, layout, from, staged, self.threads());
-            stream.upload(block.address, staged, layout.bytes())
+    /// How each operand reaches the device.
+    fn sources(&self, limit: usize) -> Vec<Source> {
+        let cut = self.nest.cut(limit);
+        let is_constant = |strides: &[isize]| match cut {
+            // The dims that pieces differ in.
+            Some((dim, _)) => strides[..=dim].iter().all(|s| *s == 0),
+            None => false,
         };
-        sent.map_err(self.fault())
+        let source = |operand: usize| {
+            if self.is_value(operand) {
+                let mut bytes = [0; 16];
+                let size = self.code.dtypes[operand].size();
+                let from = std::ptr::with_exposed_provenance::<u8>(self.pointers[operand]);
+                // SAFETY: the caller of the launch vouches that every element of every operand is readable.
+                unsafe { std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), size) };
+                Source::Value(bytes)
+            } else if operand < self.inputs() && is_constant(&self.nest.strides[operand]) {
+                Source::Constant
+            } else {
+                Source::Moving
+            }
+        };
+        (0..self.pointers.len()).map(source).collect()
     }
 
     fn threads(&self) -> usize {
@@ -378,117 +159,345 @@ impl Call<'_> {
             .unwrap_or_else(|| *ALL.get_or_init(all))
     }
 
+    /// Runs in pieces of at most so many elements.
+    ///
+    /// # Safety
+    /// As [`run`].
+    unsafe fn in_pieces(
+        &self,
+        cut: Cut,
+        written: &AtomicBool,
+    ) -> Result<LaunchReport, BackendError> {
+        let pieces = self.nest.pieces(cut.limit);
+        let total = pieces.total();
+        let queue = Queue {
+            pieces: Mutex::new(pieces),
+            has_failed: AtomicBool::new(false),
+            written,
+        };
+        // All memory is there before the first piece is begun.
+        let gpus = self.code.gpus.iter().take(total);
+        let lanes = gpus.map(|gpu| Lane::new(self, gpu, cut, total));
+        let mut lanes = lanes.collect::<Result<Vec<Lane<'_>>, _>>()?;
+        let count = lanes.len();
+        // SAFETY: as the caller says; each GPU does other elements.
+        let on_lane = |lane: &mut Lane<'_>| unsafe {
+            let done = lane.run(&queue);
+            if done.is_err() {
+                queue.has_failed.store(true, Ordering::Relaxed);
+            }
+            done
+        };
+        let reports: Vec<Result<LaunchReport, BackendError>> = match &mut lanes[..] {
+            [lane] => vec![on_lane(lane)],
+            lanes => std::thread::scope(|scope| {
+                let on_lane = &on_lane;
+                let spawned = lanes.iter_mut().map(|lane| scope.spawn(|| on_lane(lane)));
+                let spawned: Vec<_> = spawned.collect();
+                let failed = || BackendError::LaunchFailed("a thread of the launch died".into());
+                let joined = spawned.into_iter().map(|thread| thread.join());
+                joined
+                    .map(|done| done.unwrap_or_else(|_| Err(failed())))
+                    .collect()
+            }),
+        };
+        let mut sum = LaunchReport {
+            threads: count,
+            chunks: total,
+            ..LaunchReport::default()
+        };
+        for report in reports {
+            let report = report?;
+            sum.uploaded += report.uploaded;
+            sum.downloaded += report.downloaded;
+        }
+        Ok(sum)
+    }
+}
+
+/// The streams of one GPU's part in a launch; with one piece at a time, one stream does for all.
+#[derive(Clone, Copy)]
+struct Streams {
+    upload: Stream,
+    compute: Stream,
+    download: Stream,
+}
+
+/// One GPU's part in a launch.
+struct Lane<'a> {
+    call: &'a Call<'a>,
+    gpu: &'a Arc<Gpu>,
+    streams: Streams,
+    sources: Vec<Source>,
+    /// Per operand that is sent once, its memory.
+    constants: Vec<Option<(Layout, Block, Staging)>>,
+    slots: Vec<Slot>,
+    /// Whether something may still run on its memory.
+    is_busy: bool,
+    report: LaunchReport,
+}
+
+impl Drop for Lane<'_> {
+    /// Nothing may run on memory that is given back.
+    fn drop(&mut self) {
+        if self.is_busy && !self.gpu.is_dead() {
+            let Streams {
+                upload,
+                compute,
+                download,
+            } = self.streams;
+            for stream in [upload, compute, download] {
+                // What it reports has been reported by the call that failed.
+                let _ = stream.synchronize();
+            }
+        }
+    }
+}
+
+impl<'a> Lane<'a> {
+    /// Gets all memory that pieces of this size take.
+    fn new(
+        call: &'a Call<'a>,
+        gpu: &'a Arc<Gpu>,
+        cut: Cut,
+        total: usize,
+    ) -> Result<Lane<'a>, BackendError> {
+        let started = gpu.bind()?;
+        let sources = call.sources(cut.limit);
+        let count = cut.slots.min(total);
+        let is_single = count == 1;
+        let compute = started.compute;
+        let mut lane = Lane {
+            call,
+            gpu,
+            streams: Streams {
+                upload: if is_single { compute } else { started.upload },
+                compute,
+                download: if is_single { compute } else { started.download },
+            },
+            sources,
+            constants: Vec::new(),
+            slots: Vec::new(),
+            is_busy: false,
+            report: LaunchReport::default(),
+        };
+        for operand in 0..lane.sources.len() {
+            lane.constants.push(match lane.sources[operand] {
+                Source::Constant => {
+                    let layout = call.layout(operand, &call.nest.shape);
+                    let block = Block::new(gpu, layout.bytes())?;
+                    let staging = Staging::new(gpu, layout.bytes())?;
+                    Some((layout, block, staging))
+                }
+                Source::Value(_) | Source::Moving => None,
+            });
+        }
+        let (_, places) = lane.places(&call.largest(cut.limit));
+        for _ in 0..count {
+            lane.slots.push(Slot::new(gpu, places.end, is_single)?);
+        }
+        Ok(lane)
+    }
+
+    fn fault(&self) -> impl Fn(Fault) -> BackendError {
+        |fault| self.gpu.error(&fault, 0)
+    }
+
+    /// The layouts of the operands that move in a piece of this shape, and where they are in a slot.
+    fn places(&self, shape: &[usize]) -> (Vec<Option<Layout>>, Places) {
+        let layout = |(operand, source): (usize, &Source)| match source {
+            Source::Moving => Some(self.call.layout(operand, shape)),
+            Source::Value(_) | Source::Constant => None,
+        };
+        let layouts = self.sources.iter().enumerate().map(layout);
+        self.call.placed(layouts.collect())
+    }
+
+    /// Does pieces of the queue until there is none.
+    ///
+    /// # Safety
+    /// As [`run`].
+    unsafe fn run(&mut self, queue: &Queue<'_>) -> Result<LaunchReport, BackendError> {
+        self.gpu.bind()?;
+        self.is_busy = true;
+        let count = self.slots.len();
+        if count > 1 {
+            // Blocks that are reused may still be read by what is in the compute stream.
+            let earlier = Event::new().map_err(self.fault())?;
+            earlier.record(self.streams.compute).map_err(self.fault())?;
+            self.streams.upload.wait(&earlier).map_err(self.fault())?;
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.send_constants()? };
+        let mut turn = 0;
+        loop {
+            let cancel = self.call.control.cancel;
+            if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+                return Err(BackendError::Cancelled);
+            }
+            if queue.has_failed.load(Ordering::Relaxed) {
+                return Ok(self.report);
+            }
+            // SAFETY: as the caller says.
+            unsafe { self.finish(turn % count, queue)? };
+            let next = {
+                let mut pieces = queue.pieces.lock();
+                let pieces = pieces.as_mut().unwrap_or_else(PoisonError::get_mut);
+                pieces.next()
+            };
+            let Some(piece) = next else {
+                break;
+            };
+            // SAFETY: as the caller says; the slot is free.
+            unsafe { self.begin(turn % count, piece)? };
+            turn += 1;
+        }
+        for later in 1..count {
+            // SAFETY: as the caller says.
+            unsafe { self.finish((turn + later) % count, queue)? };
+        }
+        self.is_busy = false;
+        Ok(self.report)
+    }
+
+    /// # Safety
+    /// As [`run`].
+    unsafe fn send_constants(&mut self) -> Result<(), BackendError> {
+        for (operand, memory) in self.constants.iter().enumerate() {
+            if let Some((layout, block, staging)) = memory {
+                let from = std::ptr::with_exposed_provenance_mut(self.call.pointers[operand]);
+                let (staged, bytes) = (staging.pointer(), layout.bytes());
+                // SAFETY: as the caller says; both memories were had for this layout.
+                let sent = unsafe {
+                    copy::copy(Way::Gather, layout, from, staged, self.call.threads());
+                    self.streams.upload.upload(block.address, staged, bytes)
+                };
+                sent.map_err(self.fault())?;
+                self.report.uploaded += bytes as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an operand's elements of a piece begin on the host.
+    fn host(&self, operand: usize, piece: &Piece) -> *mut u8 {
+        let offset = piece.offset(&self.call.nest.strides[operand]);
+        let address = self.call.pointers[operand].wrapping_add_signed(offset);
+        std::ptr::with_exposed_provenance_mut(address)
+    }
+
     /// Sends a piece's inputs, runs the kernel on them and asks for the outputs.
     ///
     /// # Safety
     /// As [`run`]; the slot is not in use.
-    unsafe fn begin(
-        &self,
-        streams: Streams,
-        slot: &mut Slot,
-        sources: &[Source],
-        piece: Piece,
-        report: &mut LaunchReport,
-    ) -> Result<(), BackendError> {
-        let mut operands = Vec::new();
-        let mut strides = Vec::new();
-        for (operand, source) in sources.iter().enumerate() {
-            let along = &self.nest.strides[operand];
-            operands.push(match (source, &slot.memory[operand]) {
-                (Source::Moving, Some((block, staging))) => {
-                    if operand < self.inputs() {
-                        let layout = self.layout(operand, &piece.shape);
-                        let offset = piece.offset(along);
-                        // SAFETY: as the caller says.
-                        unsafe {
-                            self.send(streams.upload, operand, offset, &layout, block, staging)?;
-                        }
-                        report.uploaded += layout.bytes() as u64;
-                    }
-                    At::Address(block.address)
+    unsafe fn begin(&mut self, slot: usize, piece: Piece) -> Result<(), BackendError> {
+        let (layouts, places) = self.places(&piece.shape);
+        let Streams {
+            upload,
+            compute,
+            download,
+        } = self.streams;
+        let Slot {
+            block,
+            staging,
+            events,
+            ..
+        } = &self.slots[slot];
+        let staged = staging.pointer();
+        for operand in 0..self.call.inputs() {
+            if let (Some(layout), Some(offset)) = (&layouts[operand], places.offsets[operand]) {
+                let from = self.host(operand, &piece);
+                // SAFETY: as the caller says; the slot has room for any piece.
+                unsafe {
+                    let to = staged.add(offset);
+                    copy::copy(Way::Gather, layout, from, to, self.call.threads());
                 }
-                (Source::Constant(address), _) => At::Address(*address),
-                (Source::Value(bytes), _) => At::Value(*bytes),
-                (Source::Moving, None) => unreachable!("what moves has memory in every slot"),
-            });
-            strides.push(compact(
-                &piece.shape,
-                along,
-                self.code.dtypes[operand].size(),
-            ));
-        }
-        if !streams.is_single {
-            slot.uploaded.record(streams.upload).map_err(self.fault())?;
-            streams.compute.wait(&slot.uploaded).map_err(self.fault())?;
-        }
-        let part = self.nest.of_piece(&piece, strides);
-        // SAFETY: the blocks have room for the piece, and stay until the streams have been waited for.
-        unsafe {
-            self.code
-                .enqueue(self.gpu, streams.compute, &part, &operands)?
-        };
-        if !streams.is_single {
-            slot.computed
-                .record(streams.compute)
-                .map_err(self.fault())?;
-            streams
-                .download
-                .wait(&slot.computed)
-                .map_err(self.fault())?;
-        }
-        for operand in self.inputs()..sources.len() {
-            if let Some((block, staging)) = &slot.memory[operand] {
-                let bytes = self.layout(operand, &piece.shape).bytes();
-                // SAFETY: both memories were had for a piece, and stay until the stream has been waited for.
-                let asked = unsafe {
-                    streams
-                        .download
-                        .download(staging.pointer(), block.address, bytes)
-                };
-                asked.map_err(self.fault())?;
+                self.report.uploaded += layout.bytes() as u64;
             }
         }
-        if !streams.is_single {
-            slot.downloaded
-                .record(streams.download)
-                .map_err(self.fault())?;
+        if places.middle > 0 {
+            // SAFETY: both memories have so many bytes, and stay until the streams have been waited for.
+            let sent = unsafe { upload.upload(block.address, staged, places.middle) };
+            sent.map_err(self.fault())?;
         }
-        slot.piece = Some(piece);
+        if let Some(events) = events {
+            events.uploaded.record(upload).map_err(self.fault())?;
+            compute.wait(&events.uploaded).map_err(self.fault())?;
+        }
+        let (operands, strides) = self.on_device(&places, &piece, block.address);
+        let part = self.call.nest.of_piece(&piece, strides);
+        // SAFETY: the blocks have room for the piece, and stay until the streams have been waited for.
+        unsafe {
+            self.call
+                .code
+                .enqueue(self.gpu, compute, &part, &operands)?
+        };
+        if let Some(events) = events {
+            events.computed.record(compute).map_err(self.fault())?;
+            download.wait(&events.computed).map_err(self.fault())?;
+        }
+        let (middle, bytes) = (places.middle, places.end - places.middle);
+        // SAFETY: both memories have so many bytes, and stay until the stream has been waited for.
+        let asked = unsafe {
+            let from = block.address + middle as u64;
+            download.download(staged.add(middle), from, bytes)
+        };
+        asked.map_err(self.fault())?;
+        if let Some(events) = events {
+            events.downloaded.record(download).map_err(self.fault())?;
+        }
+        self.slots[slot].piece = Some((piece, places, layouts));
         Ok(())
+    }
+
+    /// Where each operand of a piece is on the device, and its steps there.
+    fn on_device(
+        &self,
+        places: &Places,
+        piece: &Piece,
+        address: u64,
+    ) -> (Vec<At>, Vec<Vec<isize>>) {
+        let operands = self.sources.iter().enumerate().map(|(operand, source)| {
+            let at = match (source, &self.constants[operand], places.offsets[operand]) {
+                (Source::Value(bytes), ..) => At::Value(*bytes),
+                (Source::Constant, Some((_, block, _)), _) => At::Address(block.address),
+                (Source::Moving, _, Some(offset)) => At::Address(address + offset as u64),
+                _ => unreachable!("what is sent has memory"),
+            };
+            let along = &self.call.nest.strides[operand];
+            let size = self.call.code.dtypes[operand].size();
+            (at, compact(&piece.shape, along, size))
+        });
+        operands.unzip()
     }
 
     /// Waits for the slot's piece, if there is one, and copies its outputs to the operands.
     ///
     /// # Safety
     /// As [`run`].
-    unsafe fn finish(
-        &self,
-        streams: Streams,
-        slot: &mut Slot,
-        report: &mut LaunchReport,
-    ) -> Result<(), BackendError> {
-        let Some(piece) = slot.piece.take() else {
+    unsafe fn finish(&mut self, slot: usize, queue: &Queue<'_>) -> Result<(), BackendError> {
+        let Some((piece, places, layouts)) = self.slots[slot].piece.take() else {
             return Ok(());
         };
-        let waited = match streams.is_single {
-            true => streams.compute.synchronize(),
-            false => slot.downloaded.synchronize(),
+        let waited = match &self.slots[slot].events {
+            None => self.streams.compute.synchronize(),
+            Some(events) => events.downloaded.synchronize(),
         };
         waited.map_err(self.fault())?;
-        for operand in self.inputs()..slot.memory.len() {
-            if let Some((_, staging)) = &slot.memory[operand] {
-                let offset = piece.offset(&self.nest.strides[operand]);
-                let to = self.pointers[operand].wrapping_add_signed(offset);
-                let to = std::ptr::with_exposed_provenance_mut(to);
-                let layout = self.layout(operand, &piece.shape);
+        queue.written.store(true, Ordering::Relaxed);
+        let staged = self.slots[slot].staging.pointer();
+        for operand in self.call.inputs()..layouts.len() {
+            if let (Some(layout), Some(offset)) = (&layouts[operand], places.offsets[operand]) {
+                let to = self.host(operand, &piece);
                 // SAFETY: as the caller says; the piece's outputs are in the staging memory.
                 unsafe {
-                    copy::copy(Way::Scatter, &layout, to, staging.pointer(), self.threads());
+                    let from = staged.add(offset);
+                    copy::copy(Way::Scatter, layout, to, from, self.call.threads());
                 }
-                report.downloaded += layout.bytes() as u64;
+                self.report.downloaded += layout.bytes() as u64;
             }
         }
-        if let Some(progress) = self.control.progress {
+        if let Some(progress) = self.call.control.progress {
             progress.fetch_add(piece.elements() as u64, Ordering::Relaxed);
         }
         Ok(())

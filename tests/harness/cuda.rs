@@ -18,8 +18,8 @@ const GROUPS: &[(&str, &str)] = &[
     ("source", "diff/source"),
 ];
 
-/// Bytes of a piece, so that most launches are cut into several.
-const PIECE: &str = "200";
+/// Pieces of few bytes, so that most launches are cut into several.
+const SMALL_PIECES: &[(&str, &str)] = &[("UFC_CUDA_PIECE", "200")];
 
 /// One trial for each group and each fault; in the process that they start, the faults' own.
 pub(crate) fn trials() -> Vec<Trial> {
@@ -29,10 +29,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     }
     let mut trials: Vec<Trial> = GROUPS
         .iter()
-        .map(|(name, filter)| Trial::test(format!("cuda/{name}"), || group(filter, "", PIECE)))
+        .map(|(name, filter)| Trial::test(format!("cuda/{name}"), || group(filter, "", SMALL_PIECES)))
         .collect();
     trials.extend(cuda_faults::FAULTS.iter().map(|fault| {
-        let test = || group(&format!("faults/{}", fault.name), fault.plan, fault.piece);
+        let test = || group(&format!("faults/{}", fault.name), fault.plan, fault.env);
         Trial::test(format!("cuda/faults/{}", fault.name), test)
     }));
     trials.push(Trial::test("cuda/faults/no_driver", no_driver));
@@ -51,14 +51,16 @@ fn no_driver() -> Outcome {
     }
 }
 
-fn group(filter: &str, plan: &str, piece: &str) -> Outcome {
+fn group(filter: &str, plan: &str, env: &[(&str, &str)]) -> Outcome {
     let folder = driver_folder()?;
     let done = Command::new(std::env::current_exe()?)
         .arg(filter)
         .env("LD_LIBRARY_PATH", folder.path())
         .env("UFC_TEST_TARGET", "cuda")
         .env("UFC_FAKE_CUDA", plan)
-        .env("UFC_CUDA_PIECE", piece)
+        .env_remove("UFC_CUDA_PIECE")
+        .env_remove("UFC_CUDA_SHARE")
+        .envs(env.iter().copied())
         .output()?;
     let text = String::from_utf8_lossy(&done.stdout);
     if !done.status.success() {

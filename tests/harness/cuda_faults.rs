@@ -18,18 +18,18 @@ pub(crate) struct Fault {
     pub name: &'static str,
     /// What the stand-in is to be like.
     pub plan: &'static str,
-    /// Bytes of a piece.
-    pub piece: &'static str,
+    /// What is in the environment.
+    pub env: &'static [(&'static str, &'static str)],
     test: fn() -> Outcome,
 }
 
-/// A fault in a launch of one piece.
+/// A fault in a launch that is cut as it comes.
 const fn fault(name: &'static str, plan: &'static str, test: fn() -> Outcome) -> Fault {
-    let piece = "33554432";
+    let env = &[];
     Fault {
         name,
         plan,
-        piece,
+        env,
         test,
     }
 }
@@ -41,6 +41,22 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("old_gpu", "capability=6.1", old_gpu),
     fault("refused_module", "refuse-modules", refused_module),
     fault("little_memory", "memory=400000", little_memory),
+    fault("one_block_fits", "memory=4000", one_block_fits),
+    fault("no_block_fits", "memory=3000", no_block_fits),
+    Fault {
+        env: &[("UFC_CUDA_SHARE", "0.01")],
+        ..fault("small_share", "memory=1000000", small_share)
+    },
+    Fault {
+        env: &[("UFC_CUDA_SHARE", "2")],
+        ..fault("wrong_share", "", wrong_share)
+    },
+    Fault {
+        env: &[("UFC_CUDA_PIECE", "many")],
+        ..fault("wrong_piece", "", wrong_piece)
+    },
+    fault("large_copies", "", large_copies),
+    fault("lost_in_a_copy", "cuEventRecord@3=719", lost_in_a_copy),
     fault("no_memory", "cuMemAlloc_v2@1+=2", no_memory),
     fault("memory_comes_back", "memory=1000000", memory_comes_back),
     fault(
@@ -65,10 +81,25 @@ pub(crate) const FAULTS: &[Fault] = &[
         lost_in_a_launch,
     ),
     fault("passing_error", "cuLaunchKernel@2=701", passing_error),
+    fault("unlisted_error", "cuLaunchKernel@2=12345", unlisted_error),
+    fault(
+        "unlisted_first_error",
+        "cuInit@1=4321",
+        unlisted_first_error,
+    ),
+    fault("forked", "cuCtxSetCurrent@4+=3", forked),
     fault("two_gpus", "devices=2", two_gpus),
     Fault {
-        piece: "2000",
+        env: &[("UFC_CUDA_PIECE", "2000")],
         ..fault("counters", "", counters)
+    },
+    Fault {
+        env: &[("UFC_CUDA_PIECE", "2000")],
+        ..fault("split_over_gpus", "devices=3", split_over_gpus)
+    },
+    Fault {
+        env: &[("UFC_CUDA_PIECE", "2000")],
+        ..fault("one_gpu_fails", "devices=2,cuLaunchKernel@5=701", one_gpu_fails)
     },
     fault("cancelled", "", cancelled),
     fault("stray_operands", "devices=2", stray_operands),
@@ -194,6 +225,70 @@ fn little_memory() -> Outcome {
     ensure(report.chunks > 1 && report.uploaded == 800_000, report)
 }
 
+/// The least that a launch is cut into is the elements of one block of threads, one after the other.
+fn one_block_fits() -> Outcome {
+    let report = plain(&*saxpy(None)?, 5000)?;
+    ensure(report.chunks == 5000usize.div_ceil(256), report)
+}
+
+/// Below that the launch fails, and says how much memory it would have taken.
+fn no_block_fits() -> Outcome {
+    match plain(&*saxpy(None)?, 5000) {
+        Err(error) if error.to_string() == "`cuda:0` has no 3072 bytes of memory left" => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// A hundredth of 1 MB is shared by four pieces in flight and what is sent once.
+fn small_share() -> Outcome {
+    let report = plain(&*saxpy(None)?, 100_000)?;
+    let each = 1_000_000 / 100 / 5 / 12;
+    ensure(report.chunks == 100_000usize.div_ceil(each.max(256)), report)
+}
+
+fn refused_variable(wanted: &str) -> Outcome {
+    match plain(&*saxpy(None)?, 10) {
+        Err(BackendError::LaunchFailed(text)) => ensure(text == wanted, text),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn wrong_share() -> Outcome {
+    refused_variable(
+        "the environment variable `UFC_CUDA_SHARE` is `2`, not a number above 0 and at most 1",
+    )
+}
+
+fn wrong_piece() -> Outcome {
+    refused_variable(
+        "the environment variable `UFC_CUDA_PIECE` is `many`, not a number of bytes above 0",
+    )
+}
+
+/// Copies of several parts, which go round the stages more than once, to and from any place of a buffer.
+fn large_copies() -> Outcome {
+    let (backend, part) = (cuda()?, 4 << 20);
+    for (bytes, offset) in [(1, 0), (part, 0), (part + 1, 3), (3 * part, 0), (7 * part + 5, 11)] {
+        let buffer = backend.allocate("0", bytes + offset + 7)?;
+        let sent: Vec<u8> = (0..bytes).map(|i| (i / 3 % 251 + i / part) as u8).collect();
+        buffer.upload(offset, &sent)?;
+        let mut back = vec![0; bytes];
+        buffer.download(offset, &mut back)?;
+        ensure(sent == back, bytes)?;
+        let beyond = buffer.upload(offset + 8, &sent);
+        ensure(beyond.is_err(), "it does not fit")?;
+    }
+    Ok(())
+}
+
+/// A device that is lost between two parts of a copy.
+fn lost_in_a_copy() -> Outcome {
+    let bytes = vec![7; 20 << 20];
+    let buffer = cuda()?.allocate("0", bytes.len())?;
+    let sent = buffer.upload(0, &bytes);
+    ensure(matches!(sent, Err(BackendError::DeviceLost { .. })), &sent)
+}
+
 fn no_memory() -> Outcome {
     let (code, failed) = (saxpy(None)?, |found: &_| {
         matches!(found, Err(BackendError::OutOfMemory { .. }))
@@ -267,6 +362,41 @@ fn passing_error() -> Outcome {
     ensure(cuda()?.devices().is_ok(), "the device is still there")
 }
 
+/// A code that nobody has listed is told by its number, and costs one call only.
+fn unlisted_error() -> Outcome {
+    let code = saxpy(None)?;
+    plain(&*code, 40)?;
+    match plain(&*code, 40) {
+        Err(BackendError::LaunchFailed(text)) => {
+            let wanted = "`cuda:0`: cuLaunchKernel: error 12345, of which the driver says no more";
+            ensure(text == wanted, text)?;
+        }
+        other => return Err(format!("{other:?}").into()),
+    }
+    plain(&*code, 40)?;
+    Ok(())
+}
+
+fn unlisted_first_error() -> Outcome {
+    let reason = reason()?;
+    ensure(reason.contains("cuInit: error 4321"), reason)
+}
+
+/// In a child made by `fork` the driver says that it was never started; the device is then as good as lost.
+fn forked() -> Outcome {
+    let code = saxpy(None)?;
+    plain(&*code, 40)?;
+    for _ in 0..2 {
+        match plain(&*code, 40) {
+            Err(BackendError::DeviceLost { why, .. }) => {
+                ensure(why.contains("CUDA_ERROR_NOT_INITIALIZED"), why)?;
+            }
+            other => return Err(format!("{other:?}").into()),
+        }
+    }
+    Ok(())
+}
+
 fn two_gpus() -> Outcome {
     let devices = cuda()?.devices().map_err(|why| why.to_string())?;
     let names: Vec<&str> = devices.iter().map(|d| d.name.as_str()).collect();
@@ -274,15 +404,62 @@ fn two_gpus() -> Outcome {
     for (device, threads) in [("0", 1), ("1", 1), ("all", 2)] {
         let code = saxpy(Some(device))?;
         for n in [0, 1, 2, 3, 1000, 1001] {
+            // What is done in one piece is done by one GPU.
             let report = plain(&*code, n)?;
-            ensure(n == 0 || report.threads == threads, report)?;
+            ensure(report.threads == 1, report)?;
         }
+        let report = plain(&*code, 400_000)?;
+        ensure(report.threads == threads && report.chunks > 1, report)?;
     }
     let missing = saxpy(Some("2"));
     ensure(
         missing.is_err_and(|what| what.contains("cuda:2")),
         "there is no third one",
     )
+}
+
+/// Three GPUs take pieces from one queue: every element is done once, whatever the shape.
+#[expect(unsafe_code, reason = "launches take raw addresses")]
+fn split_over_gpus() -> Outcome {
+    let code = saxpy(Some("all"))?;
+    for (rows, columns) in [(1, 5000), (3, 1000), (4000, 1), (7, 333), (2, 200)] {
+        let mut a: Vec<f32> = (0..rows).map(|i| i as f32 - 1.5).collect();
+        let mut x: Vec<f32> = (0..columns).map(|i| i as f32 * 0.25).collect();
+        let mut y: Vec<f32> = (0..rows * columns).map(|i| (i % 89) as f32).collect();
+        let wanted: Vec<f32> = (0..rows * columns)
+            .map(|i| a[i / columns] * x[i % columns] + y[i])
+            .collect();
+        let operands: [*mut u8; 3] = [
+            a.as_mut_ptr().cast(),
+            x.as_mut_ptr().cast(),
+            y.as_mut_ptr().cast(),
+        ];
+        let row = 4 * columns as isize;
+        let args = LaunchArgs {
+            shape: &[rows, columns],
+            pointers: &[operands[0], operands[1], operands[2], operands[2]],
+            strides: &[&[4, 0], &[0, 4], &[row, 4], &[row, 4]],
+            indices: &[],
+        };
+        // SAFETY: the strides stay within the vectors.
+        let report = unsafe { code.launch(&args, &LaunchControl::default())? };
+        ensure(report.threads == report.chunks.min(3), report)?;
+        ensure(report.downloaded == 4 * (rows * columns) as u64, report)?;
+        ensure(y == wanted, (rows, columns))?;
+    }
+    Ok(())
+}
+
+/// If one GPU fails, the launch does, and the next one finds both as they were.
+fn one_gpu_fails() -> Outcome {
+    let code = saxpy(Some("all"))?;
+    let failed = plain(&*code, 5000);
+    ensure(
+        matches!(&failed, Err(BackendError::LaunchFailed(text)) if text.contains("error 701")),
+        &failed,
+    )?;
+    plain(&*code, 5000)?;
+    Ok(())
 }
 
 /// Bytes are counted, values go with the launch, and an operand that serves many rows is sent once.

@@ -205,6 +205,13 @@ driver! {
     cuEventDestroy_v2(event: usize) |state| {
         state.streams.destroy_event(event)
     }
+    cuMemGetInfo_v2(free: *mut usize, total: *mut usize) |state| {
+        // SAFETY: the caller gives places for both.
+        unsafe {
+            give(free, state.world.free_bytes())?;
+            give(total, state.world.capacity())
+        }
+    }
     cuMemAlloc_v2(address: *mut u64, bytes: usize) |state| {
         let found = state.world.allocate(bytes).ok_or(OUT_OF_MEMORY)?;
         // SAFETY: the caller gives a place for it.
@@ -314,24 +321,110 @@ driver! {
     }
 }
 
+/// What the driver calls an error, and its words on it, as far as tests have it; code 0 is none.
+const ERRORS: &[(Answer, &CStr, &CStr)] = &[
+    (
+        INVALID_VALUE,
+        c"CUDA_ERROR_INVALID_VALUE",
+        c"invalid argument",
+    ),
+    (OUT_OF_MEMORY, c"CUDA_ERROR_OUT_OF_MEMORY", c"out of memory"),
+    (
+        NOT_INITIALIZED,
+        c"CUDA_ERROR_NOT_INITIALIZED",
+        c"initialization error",
+    ),
+    (
+        NO_DEVICE,
+        c"CUDA_ERROR_NO_DEVICE",
+        c"no CUDA-capable device is detected",
+    ),
+    (
+        INVALID_DEVICE,
+        c"CUDA_ERROR_INVALID_DEVICE",
+        c"invalid device ordinal",
+    ),
+    (
+        INVALID_CONTEXT,
+        c"CUDA_ERROR_INVALID_CONTEXT",
+        c"invalid device context",
+    ),
+    (
+        214,
+        c"CUDA_ERROR_ECC_UNCORRECTABLE",
+        c"uncorrectable ECC error encountered",
+    ),
+    (
+        INVALID_PTX,
+        c"CUDA_ERROR_INVALID_PTX",
+        c"a PTX JIT compilation failed",
+    ),
+    (
+        NOT_FOUND,
+        c"CUDA_ERROR_NOT_FOUND",
+        c"named symbol not found",
+    ),
+    (
+        ILLEGAL_ADDRESS,
+        c"CUDA_ERROR_ILLEGAL_ADDRESS",
+        c"an illegal memory access was encountered",
+    ),
+    (
+        701,
+        c"CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES",
+        c"too many resources requested for launch",
+    ),
+    (
+        LAUNCH_TIMEOUT,
+        c"CUDA_ERROR_LAUNCH_TIMEOUT",
+        c"the launch timed out and was terminated",
+    ),
+    (
+        MISALIGNED_ADDRESS,
+        c"CUDA_ERROR_MISALIGNED_ADDRESS",
+        c"misaligned address",
+    ),
+    (
+        LAUNCH_FAILED,
+        c"CUDA_ERROR_LAUNCH_FAILED",
+        c"unspecified launch failure",
+    ),
+];
+
+/// Gives a text of an error; for a code that it does not know, no text and an error, as the driver does.
+///
+/// # Safety
+/// The pointer may be written.
+unsafe fn give_text(
+    error: c_uint,
+    to: *mut *const c_char,
+    text: fn(&(Answer, &'static CStr, &'static CStr)) -> &'static CStr,
+) -> c_uint {
+    let found = ERRORS.iter().find(|row| row.0 == error);
+    let pointer = found.map_or(std::ptr::null(), |row| text(row).as_ptr());
+    // SAFETY: as the caller says.
+    match unsafe { give(to, pointer) } {
+        Ok(()) if found.is_some() => SUCCESS,
+        _ => INVALID_VALUE,
+    }
+}
+
+/// The driver's name of an error.
+///
+/// # Safety
+/// The pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuGetErrorName(error: c_uint, name: *mut *const c_char) -> c_uint {
+    // SAFETY: as the caller says.
+    unsafe { give_text(error, name, |row| row.1) }
+}
+
 /// The words of the driver on an error.
 ///
 /// # Safety
 /// The pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGetErrorString(error: c_uint, text: *mut *const c_char) -> c_uint {
-    let found = match error {
-        OUT_OF_MEMORY => c"out of memory",
-        NO_DEVICE => c"no CUDA-capable device is detected",
-        INVALID_PTX => c"a PTX JIT compilation failed",
-        ILLEGAL_ADDRESS => c"an illegal memory access was encountered",
-        MISALIGNED_ADDRESS => c"misaligned address",
-        LAUNCH_FAILED => c"unspecified launch failure",
-        _ => c"another error",
-    };
-    // SAFETY: the caller gives a place for it.
-    match unsafe { give(text, found.as_ptr()) } {
-        Ok(()) => SUCCESS,
-        Err(error) => error,
-    }
+    // SAFETY: as the caller says.
+    unsafe { give_text(error, text, |row| row.2) }
 }

@@ -35,6 +35,10 @@ impl World {
         self.capacity
     }
 
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.capacity - self.used
+    }
+
     /// Memory aligned to 256 bytes, as the driver's is; none if the device has no more.
     pub(crate) fn allocate(&mut self, bytes: usize) -> Option<u64> {
         if bytes == 0 || bytes > self.capacity - self.used {
