@@ -2,7 +2,7 @@
 """Measures ufc's kernels on GPUs beside the same functions in the Python libraries that are there.
 
 Usage: gpu-compare.py UFC FOLDER TARGET..., as scripts/gpu-check calls it. Prints a table and writes FOLDER/gpu-check.json. A library
-that is not there, or fails, is named with the reason; nothing is installed.
+that is not there, or fails, is named with the reason; nothing is installed. UFC_GPU_CHECK_SIZE is the number of elements.
 """
 
 import importlib
@@ -19,7 +19,8 @@ try:
 except ImportError:
     np = None
 
-LARGE = 1 << 24
+SIZE = int(os.environ.get("UFC_GPU_CHECK_SIZE") or 0)
+LARGE = SIZE or 1 << 24
 
 # What ufc measures: name in the table, kernel, inputs that replace those of the kernel's own workload.
 EXP = "pub fn exp_f32(x: f32) -> f32 { x.exp() }\n"
@@ -44,6 +45,8 @@ def ufc_rows(ufc, folder, targets):
         if kernel.endswith(".ufk"):
             kernel = os.path.join(folder, kernel)
         command = [ufc, "bench", kernel, *inputs, "--target", ",".join(["cpu", *targets]), "--json"]
+        if SIZE and not inputs:
+            command += ["--size", str(SIZE)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         sys.stderr.write(done.stderr)
         failed |= done.returncode != 0

@@ -284,6 +284,7 @@ impl<'u, 'o> Call<'u, 'o> {
         let target = self.target()?;
         if !target.is_auto() {
             let choice = dispatch::choose(target)?;
+            let choice = dispatch::one_of_several(choice, residents, wish == Wish::Device)?;
             return Ok(Ranking::named(choice));
         }
         if let Some(home) = most_of(residents) {

@@ -266,6 +266,16 @@ impl DeviceArray {
         Ok(self)
     }
 
+    /// With axes along which elements repeat cut to one of them.
+    pub(super) fn without_repeats(mut self) -> DeviceArray {
+        for (n, stride) in self.shape.iter_mut().zip(&self.strides) {
+            if *stride == 0 {
+                *n = (*n).min(1);
+            }
+        }
+        self
+    }
+
     /// Changes shape, strides and first element as a view of the host's memory does.
     fn changed(
         mut self,

@@ -55,17 +55,20 @@ pub(crate) fn download(array: &DeviceArray) -> Result<(Array, Transfers), Error>
         return Ok((Array::zeros(dtype, array.shape())?, Transfers::default()));
     }
     let picked = dispatch::where_buffer_is(&**array.buffer())?;
-    // Elements far apart are put together on the device, where that is possible, so that only they are moved.
-    let (low, high) = extent(array.shape(), array.strides(), size).unwrap_or((0, 0));
-    let span = high.abs_diff(low);
-    let packed = match span > 2 * array.bytes() || array.strides().contains(&0) {
-        true => converted(array, dtype, &picked).ok(),
-        false => None,
+    // What is repeated is moved once. Elements with others between them are put together on the device, where that is
+    // possible, so that only they are moved.
+    let once = array.clone().without_repeats();
+    let span_of = |array: &DeviceArray| {
+        let (low, high) = extent(array.shape(), array.strides(), size).unwrap_or((0, 0));
+        (low.unsigned_abs(), high.abs_diff(low))
     };
-    let source = packed.as_ref().unwrap_or(array);
-    let (low, high) = extent(source.shape(), source.strides(), size).unwrap_or((0, 0));
-    let first = low.unsigned_abs();
-    let mut bytes = Array::zeros(DType::U8, &[high.abs_diff(low)])?;
+    let packed = match span_of(&once).1 == once.bytes() {
+        true => None,
+        false => converted(&once, dtype, &picked).ok(),
+    };
+    let source = packed.unwrap_or(once);
+    let (first, span) = span_of(&source);
+    let mut bytes = Array::zeros(DType::U8, &[span])?;
     let memory = bytes.as_mut_slice::<u8>()?;
     let done = source.buffer().download(source.offset() - first, memory);
     done.map_err(|error| dispatch::failed(&picked, error))?;
@@ -75,12 +78,12 @@ pub(crate) fn download(array: &DeviceArray) -> Result<(Array, Transfers), Error>
     };
     dispatch::count_transfers(moved);
     let swapped = cfg!(target_endian = "big");
-    if source.is_contiguous() && !swapped {
+    if source.is_contiguous() && source.shape() == array.shape() && !swapped {
         return Ok((bytes.into_dtype(dtype, source.shape())?, moved));
     }
     let (shape, strides) = (source.shape(), source.strides());
     let view = View::from_bytes(memory, dtype, first, shape, strides, swapped)?;
-    Ok((view.to_array()?, moved))
+    Ok((view.broadcast_to(array.shape())?.to_array()?, moved))
 }
 
 /// A copy in C order on the same device, each element converted as `as` does.

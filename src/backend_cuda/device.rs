@@ -113,6 +113,7 @@ pub(crate) fn devices() -> Result<Vec<Device>, Unavailable> {
             driver: Some(alive[0].driver.clone()),
             memory: Some(alive.iter().map(|gpu| gpu.facts.memory).sum()),
             notes: Vec::new(),
+            parts: alive.iter().map(|gpu| gpu.name.clone()).collect(),
         });
     }
     Ok(devices)
@@ -158,6 +159,7 @@ impl Gpu {
             notes: vec![format!(
                 "compute capability {major}.{minor}, {count} multiprocessors"
             )],
+            parts: Vec::new(),
         }
     }
 

@@ -377,7 +377,7 @@ impl Executable for CudaLoop {
         self.check_counts(args.operands.len(), args.strides.len(), args.indices.len())?;
         let nest = Nest::new(args.shape, args.strides, args.indices)?;
         let [gpu] = &self.gpus[..] else {
-            let what = "operands on a device in a launch on all GPUs";
+            let what = "operands on a device in a launch on several GPUs";
             return Err(BackendError::Unsupported(what.to_string()));
         };
         let report = LaunchReport::on_host(1);

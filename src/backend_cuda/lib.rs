@@ -96,7 +96,11 @@ impl Backend for CudaBackend {
     fn allocate(&self, device: &str, bytes: usize) -> Result<Arc<dyn Buffer>, BackendError> {
         match &device::named(Some(device))?[..] {
             [gpu] => Ok(Arc::new(CudaBuffer::new(gpu, bytes)?)),
-            _ => Err(BackendError::Unsupported("memory on all GPUs".to_string())),
+            gpus => Err(BackendError::Unsupported(format!(
+                "memory of {} GPUs: an array is in that of one, such as `{}`",
+                gpus.len(),
+                gpus[0].full_name()
+            ))),
         }
     }
 

@@ -1,4 +1,7 @@
-//! PTX as a small tree, and its printer. Section numbers are those of NVIDIA's "Parallel Thread Execution ISA" 7.0.
+//! PTX as a small tree, and its printer.
+//!
+//! Section numbers, here and where kernels are lowered, are those of NVIDIA's "Parallel Thread Execution ISA" 7.6, the manual of
+//! CUDA 11.6.
 
 use std::fmt::{self, Write as _};
 
@@ -186,7 +189,7 @@ impl Compare {
     }
 }
 
-/// How a conversion rounds, section 9.7.8.21.
+/// How a conversion rounds, section 9.7.8.18.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
     /// The result is exact.
@@ -236,7 +239,7 @@ pub(crate) enum Op {
     Max(Type),
     Fma(Type),
     Sqrt(Type),
-    // 9.7.1.15 and on: bits of integers.
+    // 9.7.1.14 and on: bits of integers.
     Popc(Type),
     Clz(Type),
     Brev(Type),
@@ -422,13 +425,13 @@ pub(crate) enum Line {
         dst: Reg,
         args: Vec<Src>,
     },
-    /// 9.7.8.3, `mov` that puts parts together to a wider value.
+    /// 9.7.8.4, `mov` that puts parts together to a wider value.
     Pack {
         t: Type,
         dst: Reg,
         parts: Vec<Src>,
     },
-    /// 9.7.8.3, `mov` that takes a wider value apart.
+    /// 9.7.8.4, `mov` that takes a wider value apart.
     Unpack {
         t: Type,
         parts: Vec<Reg>,
@@ -454,12 +457,12 @@ pub(crate) enum Line {
         base: Reg,
         offset: usize,
     },
-    /// 9.7.12.1, to a label.
+    /// 9.7.11.3, to a label.
     Branch {
         guard: Option<Guard>,
         to: Label,
     },
-    /// 9.7.12.4, the end of the thread.
+    /// 9.7.11.6, the end of the thread.
     Ret,
     Label(Label),
 }

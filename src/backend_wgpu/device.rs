@@ -224,6 +224,7 @@ fn describe(adapter: &wgpu::Adapter, taken: &[Found]) -> Device {
         ),
         memory: None,
         notes,
+        parts: Vec::new(),
     }
 }
 

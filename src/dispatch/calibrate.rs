@@ -72,7 +72,8 @@ pub fn calibrate(mut say: impl FnMut(&str)) -> Result<Vec<Calibrated>, Error> {
         let start = Instant::now();
         let devices = entry.devices().unwrap_or_default();
         let started = start.elapsed().as_secs_f64();
-        for device in devices {
+        // Several devices taken as one are measured one by one.
+        for device in devices.iter().filter(|device| device.parts.is_empty()) {
             let name = format!("{}:{}", entry.name, device.name);
             say(&name);
             let figures = measure(entry, device).map(|figures| Figures {

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ufc_target::{Backend, Buffer, Device, DeviceKind, Legality, Promise};
+use ufc_target::{Backend, BackendError, Buffer, Device, DeviceKind, Legality, Promise};
 
 use super::entries::{self, Entry};
 use super::figures;
 use super::model::{Estimate, Figures, Work};
 use super::words::{Target, gpus};
+use crate::array::DeviceArray;
 use crate::error::{Error, TargetError};
 use crate::units;
 
@@ -63,6 +64,52 @@ pub(crate) fn pick(target: &Target) -> Result<Picked, Error> {
         }
     }
     Err(missing(target))
+}
+
+/// The choice for a call with arrays on devices, of which the target names several taken as one: these have no memory that is
+/// all theirs, so that the call runs on the one where its arrays are. `stays` says whether its results are to stay there.
+///
+/// # Errors
+/// If the arrays are on more than one device, or there are none and the results are to stay.
+pub(crate) fn one_of_several(
+    choice: Choice,
+    residents: &[&DeviceArray],
+    stays: bool,
+) -> Result<Choice, Error> {
+    let Some(part) = choice.device.parts.first() else {
+        return Ok(choice);
+    };
+    let unsupported = |what: String| Error::Device {
+        target: format!("{choice:?}"),
+        error: BackendError::Unsupported(what),
+    };
+    let mut homes: Vec<String> = residents.iter().map(|array| array.device()).collect();
+    homes.sort_unstable();
+    homes.dedup();
+    let name = choice.backend.name();
+    match &homes[..] {
+        [] if stays => Err(unsupported(format!(
+            "results that stay on several devices: an array is on one, such as `{name}:{part}`"
+        ))),
+        [] => Ok(choice),
+        [home] => {
+            let is_home = |part: &&String| format!("{name}:{part}") == *home;
+            match choice.device.parts.iter().find(is_home) {
+                Some(part) => {
+                    let target = Target::device_of(name, part).unwrap_or_default();
+                    let reason = format!("operands are there, one of `{choice:?}`");
+                    choose(&target).map(|choice| Choice { reason, ..choice })
+                }
+                None => Err(unsupported(format!(
+                    "an operand on `{home}`, which is not one of its devices"
+                ))),
+            }
+        }
+        _ => Err(unsupported(format!(
+            "operands on {} in one call: name the one that it is to run on",
+            homes.join(" and ")
+        ))),
+    }
 }
 
 /// Where a buffer is.
@@ -288,6 +335,8 @@ impl Ranking {
             };
             if let Some(why) = entries::loss(entry.name, &device.name) {
                 reject(format!("it was lost: {why}"));
+            } else if !device.parts.is_empty() {
+                reject("it is several devices, which are taken as one only by name".to_string());
             } else if !entries::is_hardware(device) {
                 reject("software stands in for a GPU there: it is taken only by name".to_string());
             } else if !question.allow_approx && !is_exact(Some(&device.name)) {

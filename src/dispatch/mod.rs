@@ -21,7 +21,9 @@ use ufc_target::{Backend, BackendError, Device, Unavailable};
 use crate::error::Error;
 
 pub use calibrate::{Calibrated, calibrate};
-pub(crate) use choose::{Candidate, Picked, Question, Ranking, auto, pick, where_buffer_is};
+pub(crate) use choose::{
+    Candidate, Picked, Question, Ranking, auto, one_of_several, pick, where_buffer_is,
+};
 pub use choose::{Choice, choose};
 pub use entries::{Loss, losses};
 pub(crate) use figures::cache_folder;

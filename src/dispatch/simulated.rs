@@ -177,7 +177,7 @@ fn devices() -> Vec<Device> {
         kind,
         driver: Some("simulated 1.0".to_string()),
         memory: None,
-        notes: Vec::new(),
+        ..Device::default()
     };
     vec![
         device("0", "simulated card", DeviceKind::Gpu),

@@ -110,6 +110,9 @@ pub struct Device {
     pub memory: Option<u64>,
     /// Facts worth a line each, such as the instruction sets in use or what is slow here.
     pub notes: Vec<String>,
+    /// The names of the devices that it stands for, if it is several taken as one; such a device has no memory that is all
+    /// theirs, and is taken only by name.
+    pub parts: Vec<String>,
 }
 
 /// What a caller may choose about compilation.

@@ -1,6 +1,7 @@
 //! What goes wrong, as the environment variable `UFC_FAKE_CUDA` says.
 //!
-//! Words between commas: `devices=N`, `version=N`, `capability=M.N`, `memory=BYTES`, `refuse-modules`, and `CALL@N=CODE`: the N-th
+//! Words between commas: `devices=N`, `version=N`, `capability=M.N`, `memory=BYTES`, `refuse-modules`,
+//! `null` (once a kernel is loaded, launches return at once and do nothing, for measurements), and `CALL@N=CODE`: the N-th
 //! call of that name (from 1) gives the code, `CALL@N+=CODE`: so does every later one.
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ pub(crate) struct Plan {
     pub capability: (i32, i32),
     pub memory: Option<usize>,
     pub refuses_modules: bool,
+    pub does_nothing: bool,
     errors: Vec<Error>,
     calls: BTreeMap<String, u64>,
 }
@@ -38,6 +40,7 @@ impl Plan {
             capability: (7, 0),
             memory: None,
             refuses_modules: false,
+            does_nothing: false,
             errors: Vec::new(),
             calls: BTreeMap::new(),
         };
@@ -57,6 +60,7 @@ impl Plan {
                     plan.capability = (part(major), part(minor));
                 }
                 "memory" => plan.memory = Some(number() as usize),
+                "null" => plan.does_nothing = true,
                 "refuse-modules" => plan.refuses_modules = true,
                 _ => {
                     let (call, at) = name

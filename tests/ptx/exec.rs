@@ -385,8 +385,6 @@ fn arith_int(name: &str, ty: Ty, a: u64, b: u64, c: u64) -> u64 {
 macro_rules! float_arith {
     ($name:ident, $t:ident) => {
         fn $name(name: &str, a: $t, b: $t, c: $t) -> $t {
-            // Of a number and NaN the number; +0 is greater than -0.
-            let less = a < b || (a == b && a.is_sign_negative());
             match name {
                 "add" => a + b,
                 "sub" => a - b,
@@ -396,20 +394,31 @@ macro_rules! float_arith {
                 "sqrt" => a.sqrt(),
                 "neg" => -a,
                 "abs" => a.abs(),
+                // 9.7.3.11 and .12: of two NaNs NaN, of one and a number the number.
+                "min" | "max" if a.is_nan() && b.is_nan() => $t::NAN,
                 "min" | "max" if a.is_nan() => b,
                 "min" | "max" if b.is_nan() => a,
+                // "If values of both inputs are 0.0, then +0.0 > -0.0."
+                "min" | "max" if a == 0.0 && b == 0.0 => {
+                    let signs = [a.is_sign_negative(), b.is_sign_negative()];
+                    let is_minus = match name {
+                        "min" => signs.contains(&true),
+                        _ => !signs.contains(&false),
+                    };
+                    if is_minus { -0.0 } else { 0.0 }
+                }
                 "min" => {
-                    if less {
+                    if a < b {
                         a
                     } else {
                         b
                     }
                 }
                 "max" => {
-                    if less {
-                        b
-                    } else {
+                    if a > b {
                         a
+                    } else {
+                        b
                     }
                 }
                 other => unreachable!("`{other}` is not floating-point arithmetic"),
@@ -480,7 +489,8 @@ fn float_to_float(to: Ty, from: Ty, round: Round, value: u64) -> u64 {
     }
 }
 
-/// Towards zero, clamped to the range; of NaN, 0, but the highest bit where one of the two has 64 bits.
+/// 9.7.8.18: towards zero, clamped to the range. Of NaN it is 0 in every manual if neither of the two has 64 bits; else it is 0 in
+/// some and the highest bit in others.
 fn float_to_int(to: Ty, from: Ty, value: u64) -> u64 {
     let x = match from.bits {
         16 => from_half(value as u16),
@@ -489,7 +499,7 @@ fn float_to_int(to: Ty, from: Ty, value: u64) -> u64 {
     };
     if x.is_nan() {
         return match from.bits == 64 || to.bits == 64 {
-            true => 1 << (to.bits - 1),
+            true => garbage(value) & mask(to.bits),
             false => 0,
         };
     }

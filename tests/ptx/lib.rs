@@ -1,8 +1,9 @@
-//! Executes kernels from their PTX text, as NVIDIA's manual ("Parallel Thread Execution ISA") says what instructions do.
+//! Executes kernels from their PTX text, as NVIDIA's manual ("Parallel Thread Execution ISA", sections as in 7.6) says what
+//! instructions do.
 //!
 //! It knows nothing of how ufc makes PTX, and is strict where the manual leaves something open: what may be fused, flushed,
 //! approximated or saturated is refused, a register must be written before it is read, an instruction's registers must have
-//! its size, and results that the manual does not define are garbage. Threads run one after the other: kernels that
+//! its size, and results that the manual does not define, or not the same in every version since then, are garbage. Threads run one after the other: kernels that
 //! talk between threads are not for this.
 
 mod decode;

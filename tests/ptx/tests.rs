@@ -111,6 +111,44 @@ const CASES: &[(&str, u64)] = &[
         "max.f32 %r1, 0f80000000, 0f00000000; st.global.b32 [%d0], %r1;",
         0,
     ),
+    // 9.7.3.11, 9.7.3.12: zeros in the other order, and NaN on either side.
+    (
+        "min.f32 %r1, 0f00000000, 0f80000000; st.global.b32 [%d0], %r1;",
+        0x8000_0000,
+    ),
+    (
+        "max.f32 %r1, 0f00000000, 0f80000000; st.global.b32 [%d0], %r1;",
+        0,
+    ),
+    (
+        "max.f64 %d1, 0d8000000000000000, 0d8000000000000000; st.global.b64 [%d0], %d1;",
+        1 << 63,
+    ),
+    (
+        "min.f32 %r1, 0fFFC00001, 0f40000000; st.global.b32 [%d0], %r1;",
+        0x4000_0000,
+    ),
+    (
+        "max.f32 %r1, 0fC0000000, 0f7FC00001; st.global.b32 [%d0], %r1;",
+        0xc000_0000,
+    ),
+    (
+        "min.f32 %r1, 0f7FC00001, 0f7FC00002; setp.nan.f32 %p1, %r1, %r1; selp.b32 %r2, 1, 0, %p1; st.global.b32 [%d0], %r2;",
+        1,
+    ),
+    // 9.7.8.18: NaN to an integer, where no version of the manual differs.
+    (
+        "cvt.rzi.s32.f32 %r1, 0f7FC00000; st.global.b32 [%d0], %r1;",
+        0,
+    ),
+    (
+        "cvt.rzi.u32.f32 %r1, 0fFFC00000; st.global.b32 [%d0], %r1;",
+        0,
+    ),
+    (
+        "cvt.rzi.s64.f32 %d1, 0fFF800000; st.global.b64 [%d0], %d1;",
+        1 << 63,
+    ),
     (
         "fma.rn.f32 %r1, 0f3F800001, 0f3F7FFFFE, 0fBF800000; st.global.b32 [%d0], %r1;",
         0xa880_0000,
@@ -163,6 +201,22 @@ fn instructions_do_what_the_manual_says() {
             "setp.{compare}.f32 %p1, {nan}, {nan}; selp.b32 %r1, 1, 0, %p1; st.global.b32 [%d0], %r1;"
         );
         assert_eq!(result(&body), Ok(wanted), "{compare}");
+    }
+}
+
+/// 9.7.8.18: what NaN gives as an integer differs between the manuals if one of the two has 64 bits, so it is neither.
+#[test]
+fn what_manuals_differ_in_is_garbage() {
+    for body in [
+        "cvt.rzi.s64.f32 %d1, 0f7FC00000; st.global.b64 [%d0], %d1;",
+        "cvt.rzi.u64.f64 %d1, 0d7FF8000000000000; st.global.b64 [%d0], %d1;",
+        "cvt.rzi.s32.f64 %r1, 0d7FF8000000000000; st.global.b32 [%d0], %r1;",
+    ] {
+        let found = result(body).expect("it runs");
+        assert!(
+            ![0, 1 << 31, 1 << 63].contains(&found),
+            "{body}: {found:#x}"
+        );
     }
 }
 

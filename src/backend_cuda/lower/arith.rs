@@ -115,7 +115,7 @@ impl Element<'_> {
         self.plain(P::Selp(bits_type(dtype)), &[nan, result, unordered])
     }
 
-    /// `floor`, `ceil`, `trunc`, `round_ties_even`: conversions to an integer in the same type (9.7.8.21).
+    /// `floor`, `ceil`, `trunc`, `round_ties_even`: conversions to an integer in the same type (9.7.8.18).
     pub(super) fn round(&mut self, op: Op, dtype: DType, a: Src) -> Src {
         let t = arithmetic_type(dtype);
         let round = match op {

@@ -6,7 +6,7 @@ use ufc_ir::DType;
 use ufc_ir::ops::{MathFn, Op};
 
 impl Element<'_> {
-    /// `shl`, `shr`: the amount counts modulo the width; 9.7.7.7 and .8 clamp it instead.
+    /// `shl`, `shr`: the amount counts modulo the width; 9.7.7.8 and .9 clamp it instead.
     pub(super) fn shift(&mut self, op: Op, dtype: DType, value: Src, amount: Src) -> Src {
         let mask = u64::from(dtype.bits() - 1);
         let amount = match amount {
@@ -43,13 +43,13 @@ impl Element<'_> {
         let bits = bits_type(dtype);
         match f {
             MathFn::CountOnes => self.plain(P::Popc(bits), args),
-            // 9.7.1.16: of zero it is the width.
+            // 9.7.1.15: of zero it is the width.
             MathFn::LeadingZeros => self.plain(P::Clz(bits), args),
             MathFn::TrailingZeros => {
                 let reversed = self.plain(P::Brev(bits), args);
                 self.plain(P::Clz(bits), &[reversed])
             }
-            // 9.7.7.6: a funnel shift of a value with itself; the amount counts modulo 32.
+            // 9.7.7.7: a funnel shift of a value with itself; the amount counts modulo 32.
             MathFn::RotateLeft | MathFn::RotateRight => {
                 let value = register(self.asm, args[0], Class::B32).into();
                 let op = match f {

@@ -52,7 +52,8 @@ impl Element<'_> {
         self.cvt(float_type(to), float_type(from), round, value)
     }
 
-    /// 9.7.8.21: the result is clamped to the range of the destination; NaN gives 0 only from f32 to 32 bits.
+    /// 9.7.8.18: the result is clamped to the range of the destination. Of NaN it is 0, says that manual; later ones say so of
+    /// f32 to 32 bits only, and 1 << 63 or 1 << 31 of the others, as cards do. So it is chosen where they differ.
     fn float_to_int(&mut self, from: DType, to: DType, value: Src) -> Src {
         let wide = arithmetic_type(to);
         let result = self.cvt(wide, arithmetic_type(from), Round::Rzi, value);

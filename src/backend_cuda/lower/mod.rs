@@ -168,7 +168,7 @@ impl<'a> Element<'a> {
             Op::Abs => self.absolute(dtype, args[0]),
             Op::MulAdd => self.plain(P::Fma(arithmetic_type(dtype)), args),
             Op::Sqrt => self.plain(P::Sqrt(arithmetic_type(dtype)), args),
-            // 9.7.3.11 and .12: of a number and NaN the number, and +0 is greater than -0.
+            // 9.7.3.11 and .12: of a number and NaN the number; "if values of both inputs are 0.0, then +0.0 > -0.0".
             Op::Min => self.plain(P::Min(arithmetic_type(dtype)), args),
             Op::Max => self.plain(P::Max(arithmetic_type(dtype)), args),
             Op::Minimum => self.nan_or(P::Min(arithmetic_type(dtype)), dtype, args),

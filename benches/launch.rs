@@ -1,0 +1,70 @@
+//! Host time of a call on one element that is in a GPU's memory: what ufc does before and after the driver's part.
+//!
+//! With a driver whose functions return at once, only ufc's own time is left:
+//!
+//!     cargo build --release -p ufc-libcuda
+//!     cp target/release/libufc_libcuda.so /tmp/null/libcuda.so
+//!     LD_LIBRARY_PATH=/tmp/null UFC_FAKE_CUDA=null cargo bench --bench launch
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::time::Duration;
+use ufc::{Array, Module, Target, dispatch, pipeline};
+use ufc_target::{CompileOptions, DeviceArgs, DeviceOperand, LaunchControl};
+
+const SAXPY: &str = "pub fn saxpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }";
+
+fn launch(c: &mut Criterion) {
+    let Ok(choice) = dispatch::choose(&Target::CUDA) else {
+        c.bench_function("launch/no CUDA device", |b| b.iter(|| ()));
+        return;
+    };
+    let (backend, device) = (choice.backend, choice.device);
+    let module = Module::from_source("saxpy.ufk", SAXPY).expect("a kernel");
+    let legal = pipeline::legal(&module, "saxpy", &[], backend, None).expect("the kernel");
+    let options = CompileOptions {
+        device: Some(device.name.clone()),
+        ..CompileOptions::default()
+    };
+    let code = backend.compile(&legal, &options).expect("the loop");
+    let buffer = || DeviceOperand::Buffer {
+        buffer: backend.allocate(&device.name, 4).expect("four bytes"),
+        offset: 0,
+    };
+    let operands = [
+        DeviceOperand::Value([0; 16]),
+        buffer(),
+        buffer(),
+        buffer(),
+    ];
+    let args = DeviceArgs {
+        shape: &[],
+        operands: &operands,
+        strides: &[&[], &[], &[], &[]],
+        indices: &[],
+    };
+    let control = LaunchControl::default();
+    c.bench_function("launch/back end", |b| {
+        b.iter(|| code.launch_on_device(&args, &control).expect("a launch"));
+    });
+    let saxpy = module.ufunc("saxpy").expect("the kernel");
+    let call = saxpy.on(Target::CUDA);
+    let one = Array::from_slice(&[1.5f32]);
+    let there = one.to_device(&Target::CUDA).expect("an array there");
+    let mut outputs = [one.to_device(&Target::CUDA).expect("an array there")];
+    c.bench_function("launch/call", |b| {
+        b.iter(|| {
+            let done = call.call_into_device((2.5f32, &there, &there), &mut outputs);
+            done.expect("a call");
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .without_plots();
+    targets = launch
+}
+criterion_main!(benches);
