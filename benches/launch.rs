@@ -30,12 +30,7 @@ fn launch(c: &mut Criterion) {
         buffer: backend.allocate(&device.name, 4).expect("four bytes"),
         offset: 0,
     };
-    let operands = [
-        DeviceOperand::Value([0; 16]),
-        buffer(),
-        buffer(),
-        buffer(),
-    ];
+    let operands = [DeviceOperand::Value([0; 16]), buffer(), buffer(), buffer()];
     let args = DeviceArgs {
         shape: &[],
         operands: &operands,

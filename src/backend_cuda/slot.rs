@@ -13,10 +13,10 @@ const ALIGN: usize = 256;
 
 /// Where the operands that move with a piece are: one after the other, the inputs first, so that all of them go up in one copy
 /// and all outputs come down in one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Places {
-    /// Per operand, where it begins; none if it does not move.
-    pub offsets: Vec<Option<usize>>,
+    /// Per operand, its elements on the host and where they begin in the slot; none if it does not move.
+    pub operands: Vec<Option<(Layout, usize)>>,
     /// Where the inputs end, and the outputs begin.
     pub middle: usize,
     /// Where the last operand ends.
@@ -24,26 +24,36 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Of operands given by their bytes, of which the first so many are inputs.
-    pub(crate) fn new(bytes: &[Option<usize>], inputs: usize) -> Places {
+    /// Of operands that move, of which the first so many are inputs.
+    pub(crate) fn new(layouts: impl Iterator<Item = Option<Layout>>, inputs: usize) -> Places {
         let (mut end, mut middle) = (0usize, 0);
-        let mut offsets = Vec::with_capacity(bytes.len());
-        for (operand, bytes) in bytes.iter().enumerate() {
+        let mut operands = Vec::new();
+        for (operand, layout) in layouts.enumerate() {
             if operand == inputs {
                 end = end.next_multiple_of(ALIGN);
                 middle = end;
             }
-            offsets.push(bytes.map(|bytes| {
+            operands.push(layout.map(|layout| {
                 let start = end.next_multiple_of(ALIGN);
-                end = start + bytes;
-                start
+                end = start + layout.bytes();
+                (layout, start)
             }));
         }
         Places {
-            offsets,
+            operands,
             middle,
             end,
         }
+    }
+
+    /// Number, layout and offset of each input that moves, or of each output.
+    pub(crate) fn of(&self, are_inputs: bool) -> impl Iterator<Item = (usize, &Layout, usize)> {
+        let moving = self.operands.iter().enumerate();
+        let moving = moving.filter_map(|(number, operand)| {
+            let (layout, offset) = operand.as_ref()?;
+            Some((number, layout, *offset))
+        });
+        moving.filter(move |(.., offset)| (*offset < self.middle) == are_inputs)
     }
 }
 
@@ -60,8 +70,8 @@ pub(crate) struct Slot {
     pub staging: Staging,
     /// None where all is done in one stream.
     pub events: Option<Events>,
-    /// The piece that is under way, and the layout of each of its operands that moves.
-    pub piece: Option<(Piece, Places, Vec<Option<Layout>>)>,
+    /// The piece that is under way, and where its operands are.
+    pub piece: Option<(Piece, Places)>,
 }
 
 impl Slot {
@@ -94,15 +104,26 @@ mod tests {
 
     #[test]
     fn inputs_and_outputs_are_apart() {
-        let places = Places::new(&[Some(10), None, Some(300), Some(4), Some(5)], 3);
+        let of = |bytes: &[usize], inputs| {
+            let layouts = bytes.iter().map(|bytes| match bytes {
+                0 => None,
+                bytes => Some(Layout::new(&[*bytes], &[1], 1)),
+            });
+            let places = Places::new(layouts, inputs);
+            let offsets = |are_inputs| {
+                let operands = places.of(are_inputs);
+                operands
+                    .map(|(number, _, offset)| (number, offset))
+                    .collect()
+            };
+            let (inputs, outputs): (Vec<_>, Vec<_>) = (offsets(true), offsets(false));
+            (inputs, places.middle, outputs, places.end)
+        };
         assert_eq!(
-            places.offsets,
-            [Some(0), None, Some(256), Some(768), Some(1024)]
+            of(&[10, 0, 300, 4, 5], 3),
+            (vec![(0, 0), (2, 256)], 768, vec![(3, 768), (4, 1024)], 1029)
         );
-        assert_eq!((places.middle, places.end), (768, 1029));
-        let outputs = Places::new(&[None, Some(8)], 1);
-        assert_eq!((outputs.middle, outputs.end), (0, 8));
-        let no_outputs_yet = Places::new(&[Some(8), Some(8)], 1);
-        assert_eq!((no_outputs_yet.middle, no_outputs_yet.end), (256, 264));
+        assert_eq!(of(&[0, 8], 1), (vec![], 0, vec![(1, 0)], 8));
+        assert_eq!(of(&[8, 8], 1), (vec![(0, 0)], 256, vec![(1, 256)], 264));
     }
 }

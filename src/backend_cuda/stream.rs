@@ -48,7 +48,7 @@ pub(crate) unsafe fn run(
         match cut.smaller() {
             Some(smaller) if !written.into_inner() => cut = smaller,
             _ => {
-                let bytes = (call.places(&call.largest(cut.limit)).1.end * cut.slots) as u64;
+                let bytes = (call.places(&call.largest(cut.limit)).end * cut.slots) as u64;
                 return Err(BackendError::OutOfMemory { device, bytes });
             }
         }
@@ -106,17 +106,10 @@ impl Call<'_> {
         Layout::new(shape, &self.nest.strides[operand], size)
     }
 
-    /// The layouts of the operands that are not single values in a box of this shape, and where they are in a slot.
-    fn places(&self, shape: &[usize]) -> (Vec<Option<Layout>>, Places) {
-        let operands = 0..self.pointers.len();
+    /// Where the operands that are not single values are in a slot for a box of this shape.
+    fn places(&self, shape: &[usize]) -> Places {
         let layout = |operand| (!self.is_value(operand)).then(|| self.layout(operand, shape));
-        self.placed(operands.map(layout).collect())
-    }
-
-    fn placed(&self, layouts: Vec<Option<Layout>>) -> (Vec<Option<Layout>>, Places) {
-        let bytes: Vec<Option<usize>> = layouts.iter().map(|l| Some(l.as_ref()?.bytes())).collect();
-        let places = Places::new(&bytes, self.inputs());
-        (layouts, places)
+        Places::new((0..self.pointers.len()).map(layout), self.inputs())
     }
 
     /// The shape of the largest piece.
@@ -292,7 +285,7 @@ impl<'a> Lane<'a> {
                 Source::Value(_) | Source::Moving => None,
             });
         }
-        let (_, places) = lane.places(&call.largest(cut.limit));
+        let places = lane.places(&call.largest(cut.limit));
         for _ in 0..count {
             lane.slots.push(Slot::new(gpu, places.end, is_single)?);
         }
@@ -303,14 +296,14 @@ impl<'a> Lane<'a> {
         |fault| self.gpu.error(&fault, 0)
     }
 
-    /// The layouts of the operands that move in a piece of this shape, and where they are in a slot.
-    fn places(&self, shape: &[usize]) -> (Vec<Option<Layout>>, Places) {
+    /// Where the operands that move are in a slot for a piece of this shape.
+    fn places(&self, shape: &[usize]) -> Places {
         let layout = |(operand, source): (usize, &Source)| match source {
             Source::Moving => Some(self.call.layout(operand, shape)),
             Source::Value(_) | Source::Constant => None,
         };
         let layouts = self.sources.iter().enumerate().map(layout);
-        self.call.placed(layouts.collect())
+        Places::new(layouts, self.call.inputs())
     }
 
     /// Does pieces of the queue until there is none.
@@ -391,7 +384,7 @@ impl<'a> Lane<'a> {
     /// # Safety
     /// As [`run`]; the slot is not in use.
     unsafe fn begin(&mut self, slot: usize, piece: Piece) -> Result<(), BackendError> {
-        let (layouts, places) = self.places(&piece.shape);
+        let places = self.places(&piece.shape);
         let Streams {
             upload,
             compute,
@@ -404,16 +397,14 @@ impl<'a> Lane<'a> {
             ..
         } = &self.slots[slot];
         let staged = staging.pointer();
-        for operand in 0..self.call.inputs() {
-            if let (Some(layout), Some(offset)) = (&layouts[operand], places.offsets[operand]) {
-                let from = self.host(operand, &piece);
-                // SAFETY: as the caller says; the slot has room for any piece.
-                unsafe {
-                    let to = staged.add(offset);
-                    copy::copy(Way::Gather, layout, from, to, self.call.threads());
-                }
-                self.report.uploaded += layout.bytes() as u64;
+        for (operand, layout, offset) in places.of(true) {
+            let from = self.host(operand, &piece);
+            // SAFETY: as the caller says; the slot has room for any piece.
+            unsafe {
+                let to = staged.add(offset);
+                copy::copy(Way::Gather, layout, from, to, self.call.threads());
             }
+            self.report.uploaded += layout.bytes() as u64;
         }
         if places.middle > 0 {
             // SAFETY: both memories have so many bytes, and stay until the streams have been waited for.
@@ -446,7 +437,7 @@ impl<'a> Lane<'a> {
         if let Some(events) = events {
             events.downloaded.record(download).map_err(self.fault())?;
         }
-        self.slots[slot].piece = Some((piece, places, layouts));
+        self.slots[slot].piece = Some((piece, places));
         Ok(())
     }
 
@@ -458,10 +449,10 @@ impl<'a> Lane<'a> {
         address: u64,
     ) -> (Vec<At>, Vec<Vec<isize>>) {
         let operands = self.sources.iter().enumerate().map(|(operand, source)| {
-            let at = match (source, &self.constants[operand], places.offsets[operand]) {
+            let at = match (source, &self.constants[operand], &places.operands[operand]) {
                 (Source::Value(bytes), ..) => At::Value(*bytes),
                 (Source::Constant, Some((_, block, _)), _) => At::Address(block.address),
-                (Source::Moving, _, Some(offset)) => At::Address(address + offset as u64),
+                (Source::Moving, _, Some((_, offset))) => At::Address(address + *offset as u64),
                 _ => unreachable!("what is sent has memory"),
             };
             let along = &self.call.nest.strides[operand];
@@ -476,7 +467,7 @@ impl<'a> Lane<'a> {
     /// # Safety
     /// As [`run`].
     unsafe fn finish(&mut self, slot: usize, queue: &Queue<'_>) -> Result<(), BackendError> {
-        let Some((piece, places, layouts)) = self.slots[slot].piece.take() else {
+        let Some((piece, places)) = self.slots[slot].piece.take() else {
             return Ok(());
         };
         let waited = match &self.slots[slot].events {
@@ -486,16 +477,14 @@ impl<'a> Lane<'a> {
         waited.map_err(self.fault())?;
         queue.written.store(true, Ordering::Relaxed);
         let staged = self.slots[slot].staging.pointer();
-        for operand in self.call.inputs()..layouts.len() {
-            if let (Some(layout), Some(offset)) = (&layouts[operand], places.offsets[operand]) {
-                let to = self.host(operand, &piece);
-                // SAFETY: as the caller says; the piece's outputs are in the staging memory.
-                unsafe {
-                    let from = staged.add(offset);
-                    copy::copy(Way::Scatter, layout, to, from, self.call.threads());
-                }
-                self.report.downloaded += layout.bytes() as u64;
+        for (operand, layout, offset) in places.of(false) {
+            let to = self.host(operand, &piece);
+            // SAFETY: as the caller says; the piece's outputs are in the staging memory.
+            unsafe {
+                let from = staged.add(offset);
+                copy::copy(Way::Scatter, layout, to, from, self.call.threads());
             }
+            self.report.downloaded += layout.bytes() as u64;
         }
         if let Some(progress) = self.call.control.progress {
             progress.fetch_add(piece.elements() as u64, Ordering::Relaxed);
