@@ -11,6 +11,12 @@ use crate::error::{Failure, ufc_status};
 /// thread's last error and the status that is returned.
 pub(crate) fn entry(body: impl FnOnce() -> Result<(), Failure>) -> ufc_status {
     let _env = DefaultEnv::enter();
+    guarded(body)
+}
+
+/// As [`entry`], in the environment as it is.
+#[inline]
+pub(crate) fn guarded(body: impl FnOnce() -> Result<(), Failure>) -> ufc_status {
     // What a body changes before it panics is either behind a lock that forgives poisoning, or the caller's memory.
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => ufc_status::UFC_OK,

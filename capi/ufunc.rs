@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 use ufc::array::cast::ParamType;
 use ufc::array::{Casting, DeviceArray, Operand, Output};
-use ufc::{CallOptions, DType, Plain, Target, Ufunc};
+use ufc::fpenv::DefaultEnv;
+use ufc::{Call, CallOptions, DType, Plain, Target, Ufunc};
 
 use crate::abi::{
     Sizable, check_place, each_struct, optional_text, put, read_optional, write_struct,
@@ -17,7 +18,7 @@ use crate::abi::{
 use crate::array::{ArrayObject, Kept, code_of, input, on_device, output, plain, ufc_view};
 use crate::error::{Failure, c_string, ufc_status};
 use crate::handle::{self, Used, ufc_array, ufc_cancel, ufc_text, ufc_ufunc};
-use crate::panic::entry;
+use crate::panic::{entry, guarded};
 use crate::text::TextObject;
 
 /// Which conversions of operands a call may do by itself, as in NumPy.
@@ -255,14 +256,14 @@ impl UfuncObject {
         &self,
         (inputs, nin): (*const ufc_view, usize),
         (outputs, nout): (*const ufc_view, usize),
-        with: &CallWith,
-    ) -> bool {
+        call: &Call<'_, '_>,
+    ) -> Result<bool, Failure> {
         const MOST: usize = 8;
         let are_lists =
             !inputs.is_null() && inputs.is_aligned() && !outputs.is_null() && outputs.is_aligned();
         let is_counted = nin == self.ufunc.nin() && nout == self.ufunc.nout();
         if !are_lists || !is_counted || nin + nout > MOST {
-            return false;
+            return Ok(false);
         }
         let mut operands = [const { MaybeUninit::<Plain>::uninit() }; MOST];
         for (i, operand) in operands.iter_mut().enumerate().take(nin + nout) {
@@ -274,32 +275,20 @@ impl UfuncObject {
             // the caller vouches for.
             let found = unsafe {
                 if view.cast::<usize>().read() != size_of::<ufc_view>() {
-                    return false;
+                    return Ok(false);
                 }
                 plain(&*view, i >= nin)
             };
-            let Some(Plain {
-                data,
-                dtype,
-                len,
-                step,
-            }) = found
-            else {
-                return false;
+            let Some(found) = found else {
+                return Ok(false);
             };
-            operand.write(Plain {
-                data,
-                dtype,
-                len,
-                step,
-            });
+            operand.write(found);
         }
-        let call = self.ufunc.with(with.options(false));
         // SAFETY: so many were written, and the caller vouches for their elements.
         unsafe {
             let operands =
                 std::slice::from_raw_parts(operands.as_ptr().cast::<Plain>(), nin + nout);
-            call.call_plain(&operands[..nin], &operands[nin..])
+            Ok(call.call_plain(&operands[..nin], &operands[nin..])?)
         }
     }
 
@@ -437,18 +426,20 @@ pub unsafe extern "C" fn ufc_call(
     nout: usize,
     options: *const ufc_call_options,
 ) -> ufc_status {
-    entry(|| {
+    // The short way computes nothing itself, and loops see to the floating-point environment.
+    guarded(|| {
         let ufunc = handle::get::<UfuncObject>(ufunc, "ufunc")?;
         // SAFETY: the caller vouches for what it passes, and waits for us.
         let with = unsafe { CallWith::read(options)? };
+        let call = ufunc.ufunc.with(with.options(false));
         // SAFETY: as above.
-        if unsafe { ufunc.call_plain((inputs, nin), (outputs, nout), &with) } {
+        if unsafe { ufunc.call_plain((inputs, nin), (outputs, nout), &call)? } {
             return Ok(());
         }
+        let _env = DefaultEnv::enter();
         let mut kept = Kept::new();
         // SAFETY: as above.
         let operands = unsafe { ufunc.inputs(inputs, nin, &mut kept)? };
-        let call = ufunc.ufunc.with(with.options(false));
         // SAFETY: as above.
         if let Some(mut places) = unsafe { ufunc.outputs_on_device(outputs, nout)? } {
             return Ok(call.call_into_device(operands, &mut places)?);

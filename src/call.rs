@@ -1,24 +1,26 @@
-//! A call of a kernel: its options, the choice of a loop and a target, the launch, and the plan that explains it.
+//! A call of a kernel: its options, and the launch.
+
+mod explain;
+mod rank;
+mod short;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use ufc_ir::DType;
 use ufc_target::{BackendError, LaunchControl, LaunchReport};
 
-use crate::array::call::{Launch, Request, arg_types, loop_shape, outline};
+use crate::array::call::{Launch, Request};
 use crate::array::cast::{ArgType, LoopTypes, resolve};
 use crate::array::device_call::{DeviceLaunch, bring_home, copies_of, download, write_home};
-use crate::array::layout::element_count;
 use crate::array::{Array, Casting, DeviceArray, Inputs, Operand, Output, Outputs};
 use crate::cache::{Loop, LoopKey};
-use crate::dispatch::{self, Candidate, Picked, Question, Ranking, Target, Transfers, Work};
+use crate::dispatch::{self, Candidate, Picked, Ranking, Target, Transfers};
 use crate::error::Error;
 use crate::fpenv::DefaultEnv;
-use crate::plan::{Measured, Plan, Report};
-use crate::quick::{self, Plain, Quick};
+use crate::plan::{Measured, Report};
 use crate::raw::RawLoop;
 use crate::ufunc::Ufunc;
 
@@ -204,8 +206,8 @@ impl<'u, 'o> Call<'u, 'o> {
     pub fn prepare<'a>(&self, inputs: impl Inputs<'a>) -> Result<(), Error> {
         let inputs = inputs.to_operands();
         let decided = self.decide(&inputs, &[], &[], Wish::Host, false)?;
-        self.first_that_works(&decided.ranking, |picked, _| {
-            Ok(self.loop_at(&decided, picked).map(drop)?)
+        self.first_that_works(&decided, |candidate, _| {
+            Ok(self.loop_at(&decided, &candidate.picked).map(drop)?)
         })
     }
 
@@ -242,108 +244,6 @@ impl<'u, 'o> Call<'u, 'o> {
         })
     }
 
-    /// Dtypes, and the devices that the call may run on.
-    fn decide(
-        &self,
-        inputs: &[Operand<'_>],
-        outputs: &[Output<'_>],
-        on_device: &[DeviceArray],
-        wish: Wish,
-        is_call: bool,
-    ) -> Result<Decided, Error> {
-        let inner = &*self.ufunc.inner;
-        let args = arg_types(&inner.param_names, inputs, outputs, on_device)?;
-        let casting = self.options.casting;
-        let types = resolve(
-            &inner.param_names,
-            &inner.params,
-            &inner.bounds,
-            &args,
-            casting,
-        )?;
-        let mut decided = Decided {
-            types,
-            args,
-            ranking: Ranking::default(),
-        };
-        let residents = residents(inputs, on_device);
-        decided.ranking = self.rank(&decided, inputs, outputs, &residents, wish, is_call)?;
-        Ok(decided)
-    }
-
-    /// The devices that the call may run on, the best first.
-    fn rank(
-        &self,
-        decided: &Decided,
-        inputs: &[Operand<'_>],
-        outputs: &[Output<'_>],
-        residents: &[&DeviceArray],
-        wish: Wish,
-        is_call: bool,
-    ) -> Result<Ranking, Error> {
-        let target = self.target()?;
-        if !target.is_auto() {
-            let choice = dispatch::choose(target)?;
-            let choice = dispatch::one_of_several(choice, residents, wish == Wish::Device)?;
-            return Ok(Ranking::named(choice));
-        }
-        if let Some(home) = most_of(residents) {
-            let picked = dispatch::where_buffer_is(&**home.buffer())?;
-            return Ok(Ranking::resident(picked, wish == Wish::Host));
-        }
-        if wish == Wish::Device {
-            return Ok(Ranking::named(dispatch::choose(&Target::GPU)?));
-        }
-        let Ok(host) = dispatch::pick(&Target::CPU) else {
-            return dispatch::auto(&self.question(Work::default(), is_call));
-        };
-        let inner = &*self.ufunc.inner;
-        let shape = loop_shape(&inner.param_names, inputs, &inner.result_names, outputs)?;
-        let elements = element_count(&shape).unwrap_or(usize::MAX);
-        let ready = self.loop_at(decided, &host)?;
-        if ready.cost.ops.max(1.0) * elements as f64 <= quick::MOST_OPS {
-            return Ok(Ranking::only(
-                host,
-                "the call is too small for anything else",
-            ));
-        }
-        let mut work = Work::new(elements, &ready.sampler.cost(inputs, &shape));
-        self.add_moves(&mut work, &ready, inputs, wish);
-        dispatch::auto(&self.question(work, is_call))
-    }
-
-    fn question(&self, work: Work, is_call: bool) -> Question {
-        Question {
-            work,
-            threads: self.thread_limit(),
-            allow_approx: self.options.allow_approx,
-            is_call,
-        }
-    }
-
-    /// Adds what a device would have to be sent of the operands, and would send back; and counts repeated elements once.
-    fn add_moves(&self, work: &mut Work, ready: &Loop, inputs: &[Operand<'_>], wish: Wish) {
-        let sizes = ready.outputs.iter().map(|dtype| dtype.size() as f64);
-        let written = sizes.sum::<f64>() * work.elements;
-        work.bytes = written;
-        for (input, dtype) in inputs.iter().zip(&ready.inputs) {
-            match input {
-                Operand::View(view) => {
-                    let once = view.clone().without_repeats().len();
-                    let bytes = (once * dtype.size()) as f64;
-                    work.host_in += bytes;
-                    work.bytes += bytes;
-                }
-                Operand::Device(array) => work.bytes += array.bytes() as f64,
-                Operand::InPlace(_) => work.bytes += dtype.size() as f64 * work.elements,
-                Operand::Scalar(_) | Operand::Weak(_) => {}
-            }
-        }
-        if wish == Wish::Host {
-            work.host_out = written;
-        }
-    }
-
     fn target(&self) -> Result<&Target, Error> {
         match self.options.target.is_auto() {
             true => Ok(Target::from_env()?),
@@ -377,16 +277,17 @@ impl<'u, 'o> Call<'u, 'o> {
     /// Tries the devices in order. One that cannot do it gives way to the next, and is named in the notes.
     fn first_that_works<R>(
         &self,
-        ranking: &Ranking,
-        mut attempt: impl FnMut(&Picked, &mut Vec<String>) -> Result<R, Failed>,
+        decided: &Decided,
+        mut attempt: impl FnMut(&Candidate, &mut Vec<String>) -> Result<R, Failed>,
     ) -> Result<R, Error> {
         let mut notes = Vec::new();
-        let mut places = ranking.candidates.iter().peekable();
+        let mut places = decided.ranking.candidates.iter().peekable();
         while let Some(place) = places.next() {
-            match attempt(&place.picked, &mut notes) {
+            match attempt(place, &mut notes) {
                 Ok(done) => return Ok(done),
                 Err(failed) => match places.peek() {
                     Some(next) if !failed.is_final && failed.error.is_of_target() => {
+                        self.note_refusal(decided, &place.picked, &failed.error);
                         let (error, next) = (failed.error, next.picked.name());
                         notes.push(format!("{error}; the call goes on on `{next}`"));
                     }
@@ -400,25 +301,47 @@ impl<'u, 'o> Call<'u, 'o> {
         })
     }
 
+    /// Remembers that a driver refused the kernel, also if it did so no sooner than at a launch: `auto` does not try again.
+    fn note_refusal(&self, decided: &Decided, picked: &Picked, error: &Error) {
+        let key = LoopKey {
+            types: decided.types.generics.to_vec(),
+            place: *picked,
+            interleave: self.options.interleave,
+        };
+        if let Error::Backend { error, .. } = error {
+            self.ufunc.inner.loops.note_refusal(&key, error);
+        }
+    }
+
     fn run<'a>(
         &self,
         inputs: SmallVec<[Operand<'a>; 4]>,
         mut outputs: SmallVec<[Output<'a>; 2]>,
     ) -> Result<Vec<Array>, Error> {
-        if let Some(quick) = self.quick(&inputs, &outputs) {
-            quick.run();
+        if !outputs.is_empty() && self.call_short(&inputs, &outputs)? {
             return Ok(Vec::new());
         }
+        self.run_long(&inputs, &mut outputs)
+    }
+
+    /// Runs a call for whatever operands: converts, copies and allocates what is needed, on the best device.
+    fn run_long(
+        &self,
+        inputs: &[Operand<'_>],
+        outputs: &mut [Output<'_>],
+    ) -> Result<Vec<Array>, Error> {
         let _env = DefaultEnv::enter();
-        let decided = self.decide(&inputs, &outputs, &[], Wish::Host, true)?;
-        self.first_that_works(&decided.ranking, |picked, notes| {
+        let decided = self.decide(inputs, outputs, &[], Wish::Host, true)?;
+        self.first_that_works(&decided, |candidate, notes| {
+            let picked = &candidate.picked;
             let start = Instant::now();
             let ready = self.loop_at(&decided, picked)?;
             let is_resident = inputs.iter().any(|i| matches!(i, Operand::Device(_)));
             let (results, mut measured) = match is_resident && !picked.is_host() {
-                true => self.run_resident(picked, &ready, &inputs, &mut outputs)?,
-                false => self.run_from_host(picked, &ready, &inputs, &mut outputs)?,
+                true => self.run_resident(picked, &ready, inputs, outputs)?,
+                false => self.run_from_host(picked, &ready, inputs, outputs)?,
             };
+            candidate.note_time(start.elapsed());
             measured.notes.splice(0..0, notes.drain(..));
             self.report(picked, start, measured);
             Ok(results)
@@ -539,7 +462,8 @@ impl<'u, 'o> Call<'u, 'o> {
     ) -> Result<Vec<DeviceArray>, Error> {
         let _env = DefaultEnv::enter();
         let decided = self.decide(inputs, &[], outputs, Wish::Device, true)?;
-        self.first_that_works(&decided.ranking, |picked, notes| {
+        self.first_that_works(&decided, |candidate, notes| {
+            let picked = &candidate.picked;
             let start = Instant::now();
             if picked.is_host() {
                 let what = "results that stay on the device: its memory is the host's";
@@ -557,68 +481,6 @@ impl<'u, 'o> Call<'u, 'o> {
             self.report(picked, start, measured);
             Ok(results)
         })
-    }
-
-    /// Runs the kernel on plain memory, for callers who have only that; says whether it did. It does not if there is no
-    /// loop yet for exactly these dtypes, the operands do not fit, overlap otherwise than element by element, or are large:
-    /// then [`Call::call_into`] is the way.
-    ///
-    /// # Safety
-    /// For every operand that has a length, all its elements, else the one, may be read (inputs) or written (outputs), and
-    /// nothing else touches them during the call. Elements of an output do not overlap each other.
-    #[expect(
-        unsafe_code,
-        reason = "the operands are raw memory that the caller vouches for"
-    )]
-    pub unsafe fn call_plain(&self, inputs: &[Plain], outputs: &[Plain]) -> bool {
-        let quick = || {
-            if self.is_watched() {
-                return None;
-            }
-            let picked = dispatch::pick(self.target().ok()?).ok()?;
-            let is_same = |plain: &[Plain], dtypes: &[DType]| {
-                let mut both = plain.iter().zip(dtypes);
-                plain.len() == dtypes.len() && both.all(|(plain, dtype)| plain.dtype == *dtype)
-            };
-            let is_exact = |key: &LoopKey, ready: &Loop| {
-                is_same(inputs, &ready.inputs)
-                    && is_same(outputs, &ready.outputs)
-                    && key.is_for(&picked, self.options.interleave)
-            };
-            let ready = self.ufunc.inner.loops.get(is_exact)?;
-            Some((Quick::of_plain(&ready, inputs, outputs)?, ready))
-        };
-        let found = quick();
-        let is_done = found.is_some();
-        if let Some((quick, _ready)) = found {
-            quick.run();
-        }
-        is_done
-    }
-
-    fn is_watched(&self) -> bool {
-        self.options.cancel.is_some()
-            || self.options.progress.is_some()
-            || self.options.report.is_some()
-    }
-
-    /// The short way, if the operands are plain and a loop for exactly their dtypes has been compiled.
-    fn quick(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> Option<Quick> {
-        let is_watched = self.is_watched();
-        if is_watched || inputs.len() != self.ufunc.nin() || outputs.len() != self.ufunc.nout() {
-            return None;
-        }
-        // What is small enough for this way is left to the processor by `auto`.
-        let picked = dispatch::pick(self.target().ok()?).ok()?;
-        let is_exact = |key: &LoopKey, ready: &Loop| {
-            let mut given = inputs.iter().zip(&ready.inputs);
-            let mut taken = outputs.iter().zip(&ready.outputs);
-            given.all(|(operand, dtype)| operand.dtype() == Some(*dtype))
-                && taken.all(|(output, dtype)| output.view.dtype() == *dtype)
-                && key.is_for(&picked, self.options.interleave)
-        };
-        let ready = self.ufunc.inner.loops.get(is_exact)?;
-        Quick::new(&ready, inputs, outputs)
     }
 
     fn request<'r, 'a>(
@@ -639,89 +501,6 @@ impl<'u, 'o> Call<'u, 'o> {
             casting: self.options.casting,
         }
     }
-
-    /// What a call would do. See [`Ufunc::plan`].
-    ///
-    /// # Errors
-    /// As [`Ufunc::call`].
-    pub fn plan<'a>(&self, inputs: impl Inputs<'a>) -> Result<Plan, Error> {
-        let inputs = inputs.to_operands();
-        let decided = self.decide(&inputs, &[], &[], Wish::Host, false)?;
-        self.first_that_works(&decided.ranking, |picked, notes| {
-            let ready = self.loop_at(&decided, picked)?;
-            let mut plan = self.explain(&decided, picked, &ready, &inputs)?;
-            plan.notes.splice(0..0, notes.drain(..));
-            Ok(plan)
-        })
-    }
-
-    fn explain(
-        &self,
-        decided: &Decided,
-        picked: &Picked,
-        ready: &Loop,
-        inputs: &SmallVec<[Operand<'_>; 4]>,
-    ) -> Result<Plan, Failed> {
-        let names = self.ufunc.param_names().iter();
-        let casts = names.zip(&decided.args).zip(&decided.types.params);
-        let casts = casts.filter_map(|((name, arg), to)| match arg {
-            ArgType::Strong(from, _) if from != to => Some((name.clone(), from.to_string(), *to)),
-            _ => None,
-        });
-        let (shape, loop_plan) = outline(&self.request(ready, inputs.clone(), SmallVec::new()))?;
-        let elements = element_count(&shape).unwrap_or(usize::MAX);
-        let control = LaunchControl {
-            threads: self.thread_limit(),
-            ..LaunchControl::default()
-        };
-        let (threads, threads_reason) = ready.executable.threads(elements, &control);
-        let cost = ready.sampler.cost(inputs, &shape);
-        let mut work = Work::new(elements, &cost);
-        self.add_moves(&mut work, ready, inputs, Wish::Host);
-        let (estimate, is_measured) = picked.estimate(&work, self.thread_limit());
-        let is_this = |c: &&Candidate| c.picked.name() == picked.name();
-        let all = &decided.ranking.candidates;
-        let others = all.iter().filter(|c| !is_this(c));
-        let others = others.map(|c| (c.picked.name(), c.reason.clone()));
-        let reason = all.iter().find(is_this).map(|c| c.reason.clone());
-        Ok(Plan {
-            kernel: self.ufunc.name().to_string(),
-            target: picked.backend.name().to_string(),
-            device: picked.device.name.clone(),
-            reason: reason.unwrap_or_default(),
-            rejected: others.chain(decided.ranking.rejected.clone()).collect(),
-            inputs: ready.inputs.clone(),
-            outputs: ready.outputs.clone(),
-            casts: casts.collect(),
-            shape: shape.to_vec(),
-            loop_dims: loop_plan.shape().to_vec(),
-            threads,
-            threads_reason,
-            ops_per_element: cost.ops,
-            bytes_per_element: cost.bytes,
-            estimate,
-            is_calibrated: is_measured,
-            notes: self.places_of(inputs, picked),
-            measured: None,
-        })
-    }
-
-    /// A line for each operand that is not where the call would run.
-    fn places_of(&self, inputs: &[Operand<'_>], picked: &Picked) -> Vec<String> {
-        let names = self.ufunc.param_names().iter();
-        let place = |(name, input): (&String, &Operand<'_>)| match input {
-            Operand::Device(array) if picked.has(&**array.buffer()) => {
-                Some(format!("`{name}` is there already"))
-            }
-            Operand::Device(array) => {
-                let (device, bytes) = (array.device(), array.bytes() as f64);
-                let bytes = crate::units::bytes(bytes);
-                Some(format!("`{name}` is copied from `{device}`: {bytes}"))
-            }
-            _ => None,
-        };
-        names.zip(inputs).filter_map(place).collect()
-    }
 }
 
 fn transfers(report: &LaunchReport) -> Transfers {
@@ -729,38 +508,6 @@ fn transfers(report: &LaunchReport) -> Transfers {
         uploaded: report.uploaded,
         downloaded: report.downloaded,
     }
-}
-
-/// The operands that are on devices.
-fn residents<'i>(
-    inputs: &'i [Operand<'_>],
-    outputs: &'i [DeviceArray],
-) -> SmallVec<[&'i DeviceArray; 4]> {
-    let mut found: SmallVec<[&DeviceArray; 4]> = smallvec![];
-    // Results go where the caller wants them, wherever the inputs are.
-    if let Some(first) = outputs.first() {
-        found.push(first);
-        return found;
-    }
-    found.extend(inputs.iter().filter_map(|input| match input {
-        Operand::Device(array) => Some(array),
-        _ => None,
-    }));
-    found
-}
-
-/// The array whose device has the most bytes of all.
-fn most_of<'i>(residents: &[&'i DeviceArray]) -> Option<&'i DeviceArray> {
-    let bytes_on = |device: &str| {
-        let there = residents.iter().filter(|array| array.device() == device);
-        there.map(|array| array.bytes()).sum::<usize>()
-    };
-    // Of equals the first counts.
-    residents
-        .iter()
-        .rev()
-        .max_by_key(|array| bytes_on(&array.device()))
-        .copied()
 }
 
 /// The number of threads that the environment variable `UFC_NUM_THREADS` asks for; ignored unless it is a positive number.

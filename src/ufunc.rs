@@ -1,7 +1,7 @@
 //! One kernel as a ufunc: its name, signature and loops, and calls of it on arrays.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ufc_ir::{DType, TypeSet};
 use ufc_target::CompileOptions;
@@ -17,6 +17,7 @@ use crate::fpenv::DefaultEnv;
 use crate::module::Module;
 use crate::pipeline;
 use crate::plan::Plan;
+use crate::quick::Short;
 
 /// A kernel that is applied to every element of its operands. Cheap to clone; usable from many threads at once.
 ///
@@ -158,8 +159,8 @@ impl Ufunc {
             found.push(LoopInfo {
                 inputs: ready.inputs.clone(),
                 outputs: ready.outputs.clone(),
-                target: key.target,
-                device: key.options.device.clone().unwrap_or_default(),
+                target: key.place.backend.name(),
+                device: key.place.device.name.clone(),
             });
         });
         found
@@ -256,33 +257,24 @@ impl Ufunc {
         interleave: Option<usize>,
         cache: bool,
     ) -> Result<Arc<Loop>, Error> {
-        let is_wanted =
-            |key: &LoopKey, _: &Loop| key.types == generics && key.is_for(picked, interleave);
-        if let Some(known) = self.inner.loops.get(is_wanted) {
-            return Ok(known);
+        let is_it = |key: &LoopKey| key.types == generics && key.is_for(picked, interleave);
+        if let Some(known) = self.inner.loops.get(|key, _| is_it(key)) {
+            return Ok(known.clone());
         }
-        let is_refused = |key: &LoopKey| key.types == generics && key.is_for(picked, interleave);
-        if let Some(error) = self.inner.loops.refusal(is_refused) {
+        if let Some(error) = self.inner.loops.refusal(is_it) {
             return Err(self.backend_error(picked, error));
         }
         let key = LoopKey {
             types: generics.to_vec(),
-            target: picked.backend.name(),
-            generation: picked.generation,
-            options: CompileOptions {
-                device: Some(picked.device.name.clone()),
-                interleave,
-                // Where a loop is kept does not tell it from others.
-                cache: None,
-            },
+            place: *picked,
+            interleave,
         };
-        let compile = |key: &LoopKey| {
-            let options = CompileOptions {
-                cache: cache.then(dispatch::cache_folder).flatten(),
-                ..key.options.clone()
-            };
-            self.compile(&key.types, &options, picked)
+        let options = CompileOptions {
+            device: Some(picked.device.name.clone()),
+            interleave,
+            cache: cache.then(dispatch::cache_folder).flatten(),
         };
+        let compile = |key: &LoopKey| self.compile(&key.types, &options, picked);
         self.inner.loops.get_or_compile(key, compile)
     }
 
@@ -305,13 +297,17 @@ impl Ufunc {
             .compile(&legal, options)
             .map_err(|error| self.backend_error(picked, error))?;
         let sampler = Sampler::new(legal.func());
+        let (inputs, outputs) = (legal.func().param_dtypes(), legal.func().results.clone());
+        let (positions, cost) = (positions(legal.func()), sampler.hint());
         Ok(Loop {
+            short: Short::new(&*executable, &inputs, &outputs, &positions, cost.ops),
             executable,
-            inputs: legal.func().param_dtypes(),
-            outputs: legal.func().results.clone(),
-            positions: positions(legal.func()),
-            cost: sampler.hint(),
+            inputs,
+            outputs,
+            positions,
+            cost,
             sampler,
+            missed: Mutex::default(),
         })
     }
 
@@ -358,29 +354,5 @@ mod tests {
             (DType::U8, "interp"),
         ];
         assert_eq!(seen, expected);
-    }
-
-    /// The short and the long way of a call, on operands that only one of them takes or that both do.
-    #[test]
-    fn the_short_way_gives_what_the_long_way_gives() {
-        let axpy = ufunc("pub fn axpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }");
-        let x: Vec<f32> = (0..67).map(|i| i as f32 * 0.37 - 9.0).collect();
-        for len in [0, 1, 2, 15, 16, 17, 33, 67] {
-            let x = &x[..len];
-            let expected = axpy.call((1.25f32, x, 0.5f32)).expect("the long way");
-            let mut out = vec![f32::NAN; len];
-            for _ in 0..2 {
-                out.fill(f32::NAN);
-                axpy.call_into((1.25f32, x, 0.5f32), &mut out)
-                    .expect("the short way");
-                assert_eq!(out, expected.as_slice::<f32>().expect("f32"), "{len}");
-            }
-        }
-        let mut out = [f32::NAN; 3];
-        let wrong = axpy.call_into((1.0f32, &x[..4], 0.5f32), &mut out);
-        assert!(
-            wrong.is_err(),
-            "a length that does not fit is an error on any way"
-        );
     }
 }

@@ -9,6 +9,7 @@ use super::figures::{self, Known};
 use super::model::Figures;
 use super::words::Target;
 use crate::array::{Array, DeviceArray};
+use crate::call::CallOptions;
 use crate::error::Error;
 use crate::module::Module;
 use crate::ufunc::Ufunc;
@@ -112,7 +113,10 @@ fn measure(entry: &Entry, device: &Device) -> Result<Figures, Error> {
     let net = |seconds: f64, latency: f64| (seconds - latency).max(seconds * 0.1);
     let seconds = bench.seconds(&copy, &large)?;
     figures.memory = 2.0 * large.as_bytes().len() as f64 / net(seconds, figures.latency);
-    figures.ops = bench.rate(&module.ufunc("chains")?, &large, figures.latency)?;
+    let chains = module.ufunc("chains")?;
+    let first = bench.first(&chains, &Array::zeros(ufc_ir::DType::F32, &[1])?)?;
+    figures.compile = net(first, figures.latency);
+    figures.ops = bench.rate(&chains, &large, figures.latency)?;
     let wide = Array::zeros(ufc_ir::DType::F64, &[LARGE / 4])?;
     figures.wide = match bench.rate(&module.ufunc("wide")?, &wide, figures.latency) {
         Ok(rate) => rate,
@@ -145,6 +149,24 @@ impl Bench {
             call.call_into_device(&input, &mut outputs)?;
             outputs[0].synchronize()
         })
+    }
+
+    /// Seconds that the first call of a kernel takes, nothing of which is found in the cache folder.
+    fn first(&self, kernel: &Ufunc, input: &Array) -> Result<f64, Error> {
+        let call = kernel.with(CallOptions {
+            target: self.target.clone(),
+            cache: false,
+            ..CallOptions::default()
+        });
+        if self.is_host {
+            let start = Instant::now();
+            call.call(input)?;
+            return Ok(start.elapsed().as_secs_f64());
+        }
+        let input = input.to_device(&self.target)?;
+        let start = Instant::now();
+        call.call_on_device(&input)?.synchronize()?;
+        Ok(start.elapsed().as_secs_f64())
     }
 
     /// Operations per second, with as many elements as keep the device busy for a moment.

@@ -1,13 +1,19 @@
 //! The choice itself: by name, or for `auto` by estimated time.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use smallvec::SmallVec;
 use ufc_target::{Backend, BackendError, Buffer, Device, DeviceKind, Legality, Promise};
 
+use super::compiling;
 use super::entries::{self, Entry};
 use super::figures;
-use super::model::{Estimate, Figures, Work};
+use super::model::{Estimate, Work};
+use super::rivals;
 use super::words::{Target, gpus};
 use crate::array::DeviceArray;
 use crate::error::{Error, TargetError};
@@ -20,6 +26,19 @@ pub(crate) struct Picked {
     pub(crate) device: &'static Device,
     /// How many devices of the back end had been lost by then: what was compiled before is not used again.
     pub(crate) generation: u32,
+}
+
+impl PartialEq for Picked {
+    /// Devices are told apart by where they stand in the lists of their back ends, which are never freed.
+    fn eq(&self, other: &Picked) -> bool {
+        std::ptr::eq(self.device, other.device) && self.generation == other.generation
+    }
+}
+
+impl fmt::Debug for Picked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
 }
 
 impl Picked {
@@ -47,7 +66,20 @@ impl Picked {
 }
 
 /// Chooses as [`choose`] does, without saying why: the quick way for calls.
+#[inline]
 pub(crate) fn pick(target: &Target) -> Result<Picked, Error> {
+    // The processor, which most calls are for, is not lost while the process lives.
+    static HOST: OnceLock<Picked> = OnceLock::new();
+    if !target.is_processor() {
+        return look_for(target);
+    }
+    match HOST.get() {
+        Some(host) => Ok(*host),
+        None => look_for(target).map(|host| *HOST.get_or_init(|| host)),
+    }
+}
+
+fn look_for(target: &Target) -> Result<Picked, Error> {
     for name in target.backends() {
         let Some(entry) = entries::entry(name) else {
             continue;
@@ -198,9 +230,29 @@ fn available() -> Vec<&'static str> {
     words
 }
 
+/// What becomes of a kernel on a device.
+pub(crate) enum Compiled {
+    /// It is there.
+    Ready,
+    /// It is not; calls so far would have gained so many seconds.
+    Missing(f64),
+    /// The device cannot have it; why.
+    Refused(String),
+}
+
+/// A kernel, as `auto` asks about it.
+pub(crate) trait Compilation {
+    /// What becomes of it on a device.
+    fn on(&self, picked: &Picked) -> Compiled;
+
+    /// Takes note of what a call would have gained on a device that it is not compiled for.
+    fn miss(&self, picked: &Picked, seconds: f64);
+}
+
 /// What `auto` asks about a call whose data is all on the host.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Question {
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'q> {
+    pub(crate) kernel: &'q dyn Compilation,
     pub(crate) work: Work,
     pub(crate) threads: Option<usize>,
     /// Whether targets may be taken that do not promise the interpreter's bits.
@@ -215,13 +267,43 @@ pub(crate) struct Candidate {
     pub(crate) picked: Picked,
     /// How long it is estimated to take, where that was the question.
     estimate: Option<Estimate>,
-    pub(crate) reason: String,
+    /// What earlier calls would have gained there: so much of compiling is paid for.
+    missed: f64,
+    reason: Option<Cow<'static, str>>,
+}
+
+impl Candidate {
+    /// Why it is one.
+    pub(crate) fn reason(&self) -> Cow<'_, str> {
+        match (&self.reason, self.estimate) {
+            (Some(reason), _) => Cow::Borrowed(reason),
+            (None, Some(estimate)) => format!("estimated at {estimate}").into(),
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+
+    /// Takes note of what a call took there, if the kernel had to be compiled first.
+    pub(crate) fn note_time(&self, taken: Duration) {
+        let Some(estimate) = self.estimate.filter(|e| e.compiling > 0.0) else {
+            return;
+        };
+        let taken = taken.as_secs_f64();
+        let running = estimate.seconds - estimate.compiling;
+        compiling::note(&self.picked, (taken - running).max(0.1 * taken));
+    }
+
+    /// What it is ranked by: seconds, of which those that earlier calls make up for do not count.
+    fn rank(&self) -> f64 {
+        self.estimate.map_or(f64::INFINITY, |estimate| {
+            estimate.seconds - estimate.compiling.min(self.missed)
+        })
+    }
 }
 
 /// The devices for a call, the best first, and the targets that were not considered, each with the reason.
 #[derive(Default)]
 pub(crate) struct Ranking {
-    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) candidates: SmallVec<[Candidate; 1]>,
     pub(crate) rejected: Vec<(String, String)>,
 }
 
@@ -229,22 +311,26 @@ pub(crate) struct Ranking {
 static SPARED: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 
 /// Ranks the devices for a call by estimated time. A driver that has not been started is started once the calls that it would
-/// have made shorter add up to what starting it takes, so small calls never wait for one.
+/// have made shorter add up to what starting it takes, so small calls never wait for one; and so it is with compiling a
+/// kernel for a device.
 ///
 /// # Errors
 /// If there is no target at all.
-pub(crate) fn auto(question: &Question) -> Result<Ranking, Error> {
-    let mut ranking = Ranking {
-        candidates: Vec::new(),
-        rejected: Vec::new(),
-    };
+pub(crate) fn auto(question: &Question<'_>) -> Result<Ranking, Error> {
+    if question.is_call
+        && rivals::is_for_host(&question.work, question.threads, question.allow_approx)
+        && let Ok(host) = pick(&Target::CPU)
+    {
+        return Ok(Ranking::only(host, "estimated to be done first"));
+    }
+    let mut ranking = Ranking::default();
     let host = pick(&Target::CPU).ok();
     let mut on_host = f64::INFINITY;
     if let Some(host) = host {
         let (figures, _) = figures::of_device("cpu", host.device);
         let estimate = figures.estimate(&question.work, Some(host.device), question.threads);
         on_host = estimate.seconds;
-        ranking.push(host, estimate);
+        ranking.push(host, estimate, 0.0);
     }
     for (name, spared) in gpus().iter().zip(&SPARED) {
         if let Some(entry) = entries::entry(name)
@@ -253,10 +339,20 @@ pub(crate) fn auto(question: &Question) -> Result<Ranking, Error> {
             ranking.rejected.push((entry.name.to_string(), why));
         }
     }
-    ranking.candidates.sort_by(|a, b| {
-        let seconds = |c: &Candidate| c.estimate.map_or(f64::INFINITY, |e| e.seconds);
-        seconds(a).total_cmp(&seconds(b))
-    });
+    ranking
+        .candidates
+        .sort_by(|a, b| a.rank().total_cmp(&b.rank()));
+    if question.is_call {
+        for other in ranking.candidates.iter().skip(1) {
+            let Some(estimate) = other.estimate.filter(|e| e.compiling > 0.0) else {
+                continue;
+            };
+            let gain = on_host - (estimate.seconds - estimate.compiling);
+            if gain > 0.0 && gain.is_finite() {
+                question.kernel.miss(&other.picked, gain);
+            }
+        }
+    }
     match ranking.candidates.is_empty() {
         true => Err(missing(&Target::AUTO)),
         false => Ok(ranking),
@@ -265,18 +361,18 @@ pub(crate) fn auto(question: &Question) -> Result<Ranking, Error> {
 
 impl Ranking {
     /// One device.
-    pub(crate) fn only(picked: Picked, reason: &str) -> Ranking {
-        Ranking {
-            candidates: vec![Candidate {
-                picked,
-                estimate: None,
-                reason: reason.to_string(),
-            }],
-            rejected: Vec::new(),
-        }
+    pub(crate) fn only(picked: Picked, reason: impl Into<Cow<'static, str>>) -> Ranking {
+        let mut ranking = Ranking::default();
+        ranking.candidates.push(Candidate {
+            picked,
+            estimate: None,
+            missed: 0.0,
+            reason: Some(reason.into()),
+        });
+        ranking
     }
 
-    /// The device that was chosen by name.
+    /// The device that was chosen by name, and why.
     pub(crate) fn named(choice: Choice) -> Ranking {
         let picked = Picked {
             backend: choice.backend,
@@ -286,7 +382,7 @@ impl Ranking {
         let rejected = choice.rejected.into_iter();
         Ranking {
             rejected: rejected.map(|(t, why)| (t.to_string(), why)).collect(),
-            ..Ranking::only(picked, &choice.reason)
+            ..Ranking::only(picked, choice.reason)
         }
     }
 
@@ -302,11 +398,31 @@ impl Ranking {
         ranking
     }
 
-    fn push(&mut self, picked: Picked, estimate: Estimate) {
+    /// Leaves out the devices that cannot have a kernel, as long as there are others.
+    pub(crate) fn without_refusals(mut self, kernel: &dyn Compilation) -> Ranking {
+        let mut rejected = Vec::new();
+        let mut left = self.candidates.len();
+        self.candidates.retain(|candidate| {
+            let picked = &candidate.picked;
+            match kernel.on(picked) {
+                Compiled::Refused(why) if left > 1 => {
+                    left -= 1;
+                    rejected.push((picked.name(), why));
+                    false
+                }
+                _ => true,
+            }
+        });
+        self.rejected.extend(rejected);
+        self
+    }
+
+    fn push(&mut self, picked: Picked, estimate: Estimate, missed: f64) {
         self.candidates.push(Candidate {
             picked,
             estimate: Some(estimate),
-            reason: format!("estimated at {estimate}"),
+            missed,
+            reason: None,
         });
     }
 
@@ -314,14 +430,12 @@ impl Ranking {
     fn consider(
         &mut self,
         entry: &'static Entry,
-        question: &Question,
+        question: &Question<'_>,
         on_host: f64,
         spared: &AtomicU64,
     ) -> Result<(), String> {
         let backend = entry.backend().map_err(ToString::to_string)?;
         let is_exact = |device| backend.promise(device) == Promise::Bits;
-        const APPROX: &str =
-            "its results may differ in the last places, which `auto` takes only if that is allowed";
         if !entry.is_started() {
             if !question.allow_approx && !is_exact(None) {
                 return Err(APPROX.to_string());
@@ -348,22 +462,33 @@ impl Ranking {
                     device,
                     generation: entry.generation(),
                 };
-                self.push(picked, figures.estimate(&question.work, Some(device), None));
+                let estimate = figures.estimate(&question.work, Some(device), None);
+                match question.kernel.on(&picked) {
+                    Compiled::Refused(why) => reject(why),
+                    Compiled::Missing(missed) => {
+                        let compiling = compiling::seconds(&picked);
+                        self.push(picked, estimate.after_compiling(compiling), missed);
+                    }
+                    Compiled::Ready => self.push(picked, estimate, 0.0),
+                }
             }
         }
         Ok(())
     }
 }
 
+/// Why `auto` leaves a device alone that does not promise the interpreter's bits.
+const APPROX: &str =
+    "its results may differ in the last places, which `auto` takes only if that is allowed";
+
 /// Whether a driver is to be started: what calls, this one included, would have gained is as much as starting it takes.
 fn is_worth_starting(
     entry: &Entry,
-    question: &Question,
+    question: &Question<'_>,
     on_host: f64,
     spared: &AtomicU64,
 ) -> Result<(), String> {
-    let known = figures::known().best(entry.name);
-    let figures = known.unwrap_or_else(|| Figures::assumed(entry.name, DeviceKind::Gpu));
+    let figures = figures::expected(entry.name);
     let there = figures.estimate(&question.work, None, None);
     let gain = on_host - there.seconds;
     if gain <= 0.0 {
@@ -389,4 +514,5 @@ pub(super) fn reset_spared() {
     for spared in &SPARED {
         spared.store(0, Ordering::Relaxed);
     }
+    compiling::reset();
 }

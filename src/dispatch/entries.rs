@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use ufc_target::{Backend, Device, DeviceKind, Unavailable};
 
+use super::rivals;
 use crate::backend_interp::InterpBackend;
 
 /// A back end known to this build.
@@ -48,13 +49,16 @@ impl Entry {
             return found;
         }
         let mut slot = self.found.write().unwrap_or_else(PoisonError::into_inner);
-        *slot.get_or_insert_with(|| {
+        let found = *slot.get_or_insert_with(|| {
             let devices = self.backend().map_err(Clone::clone);
             match devices.and_then(Backend::devices) {
                 Ok(devices) => Ok(devices.leak()),
                 Err(why) => Err(Box::leak(Box::new(why))),
             }
-        })
+        });
+        drop(slot);
+        rivals::forget();
+        found
     }
 
     /// Whether the devices have been looked for.
@@ -71,6 +75,7 @@ impl Entry {
     fn forget_devices(&self) {
         *self.found.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.generation.fetch_add(1, Ordering::AcqRel);
+        rivals::forget();
     }
 }
 
@@ -192,6 +197,8 @@ pub(crate) fn mark_lost(target: &str, device: &str, why: &str) {
             why: why.to_string(),
         });
     }
+    drop(lost);
+    rivals::forget();
 }
 
 /// Makes the simulated device as if it had never been used.

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value, json};
-use ufc_target::Device;
+use ufc_target::{Device, DeviceKind};
 
 use super::model::{FIELDS, Figures};
+use super::rivals;
 use crate::error::Error;
 
 /// Goes up when the file's form changes, or what its figures mean.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The file's name in the cache folder.
 const FILE: &str = "devices.json";
@@ -124,6 +125,7 @@ impl Figures {
             download: 0.0,
             latency: 0.0,
             start: 0.0,
+            compile: 0.0,
         };
         for (name, _, slot) in FIELDS {
             *slot(&mut figures) = match value.get(name)? {
@@ -182,11 +184,18 @@ pub(super) fn known() -> Arc<Known> {
 /// Takes these figures from now on.
 pub(super) fn replace(known: Known) {
     *KNOWN.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    rivals::forget();
 }
 
 /// The file of measured figures was ignored, and why, if it was.
 pub fn note() -> Option<String> {
     known().note.clone()
+}
+
+/// What is expected of the best device of a back end for GPUs whose devices have not been looked for.
+pub(super) fn expected(target: &str) -> Figures {
+    let best = known().best(target);
+    best.unwrap_or_else(|| Figures::assumed(target, DeviceKind::Gpu))
 }
 
 /// The figures of a device, and whether they were measured.
@@ -200,7 +209,6 @@ pub(super) fn of_device(target: &str, device: &Device) -> (Figures, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ufc_target::DeviceKind;
 
     fn device(driver: &str) -> Device {
         Device {
@@ -240,12 +248,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         let cases = [
-            ("{\"version\": 1, \"dev", "EOF"),
+            ("{\"version\": 2, \"dev", "EOF"),
             ("{\"version\": 9, \"devices\": {}}", "version 9"),
             ("[]", "no version"),
-            ("{\"version\": 1}", "no devices"),
+            ("{\"version\": 2}", "no devices"),
             (
-                "{\"version\": 1, \"devices\": {\"cuda:0\": {\"operations_per_s\": -1}}}",
+                "{\"version\": 2, \"devices\": {\"cuda:0\": {\"operations_per_s\": -1}}}",
                 "`cuda:0` make no sense",
             ),
         ];

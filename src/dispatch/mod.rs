@@ -6,9 +6,11 @@
 
 mod calibrate;
 mod choose;
+mod compiling;
 mod entries;
 mod figures;
 mod model;
+mod rivals;
 mod sample;
 #[cfg(any(test, feature = "testing"))]
 pub mod simulated;
@@ -22,13 +24,16 @@ use crate::error::Error;
 
 pub use calibrate::{Calibrated, calibrate};
 pub(crate) use choose::{
-    Candidate, Picked, Question, Ranking, auto, one_of_several, pick, where_buffer_is,
+    Candidate, Compilation, Compiled, Picked, Question, Ranking, auto, one_of_several, pick,
+    where_buffer_is,
 };
 pub use choose::{Choice, choose};
+pub(crate) use compiling::seconds as compiling_seconds;
 pub use entries::{Loss, losses};
 pub(crate) use figures::cache_folder;
 pub use figures::note as figures_note;
 pub use model::{Estimate, Figures, Work};
+pub(crate) use rivals::is_for_host;
 pub(crate) use sample::Sampler;
 pub use words::Target;
 

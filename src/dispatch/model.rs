@@ -1,6 +1,7 @@
 //! The cost model: what a call asks of a device, what a device can do, and how long the one takes on the other.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use ufc_ir::cost::Cost;
 use ufc_target::{Device, DeviceKind};
@@ -55,6 +56,8 @@ pub struct Figures {
     pub latency: f64,
     /// Seconds until its driver is ready, once per process.
     pub start: f64,
+    /// Seconds that compiling a kernel for it takes, until it can run.
+    pub compile: f64,
 }
 
 /// The fields of [`Figures`]: the name in files and JSON, and how to reach it.
@@ -65,7 +68,7 @@ pub(crate) type Field = (
 );
 
 /// Every field of [`Figures`].
-pub(crate) const FIELDS: [Field; 7] = [
+pub(crate) const FIELDS: [Field; 8] = [
     ("operations_per_s", |f| f.ops, |f| &mut f.ops),
     ("wide_operations_per_s", |f| f.wide, |f| &mut f.wide),
     ("memory_bytes_per_s", |f| f.memory, |f| &mut f.memory),
@@ -73,13 +76,14 @@ pub(crate) const FIELDS: [Field; 7] = [
     ("download_bytes_per_s", |f| f.download, |f| &mut f.download),
     ("latency_s", |f| f.latency, |f| &mut f.latency),
     ("start_s", |f| f.start, |f| &mut f.start),
+    ("compile_s", |f| f.compile, |f| &mut f.compile),
 ];
 
 impl Figures {
     /// What is assumed of a device that has not been measured. Guesses on the modest side for a GPU, so that `auto` goes to one
     /// only where that is a clear gain.
     pub fn assumed(target: &str, kind: DeviceKind) -> Figures {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let threads = all_threads() as f64;
         let host = Figures {
             ops: 1.5e10 * threads,
             wide: 7e9 * threads,
@@ -88,6 +92,7 @@ impl Figures {
             download: f64::INFINITY,
             latency: 2e-7,
             start: 0.0,
+            compile: 1e-3,
         };
         match (target, kind) {
             ("interp", _) => Figures {
@@ -104,6 +109,7 @@ impl Figures {
                 download: 3e9,
                 latency: 3e-4,
                 start: 0.2,
+                compile: 0.05,
             },
             ("wgpu", DeviceKind::Gpu) => Figures {
                 ops: 1e12,
@@ -113,6 +119,7 @@ impl Figures {
                 download: 3e9,
                 latency: 2e-4,
                 start: 0.2,
+                compile: 0.03,
             },
             (_, DeviceKind::Gpu) => Figures {
                 ops: 4e12,
@@ -122,6 +129,7 @@ impl Figures {
                 download: 8e9,
                 latency: 3e-5,
                 start: 0.3,
+                compile: 0.02,
             },
         }
     }
@@ -144,7 +152,7 @@ impl Figures {
         let is_host = device.is_some_and(|d| d.kind == DeviceKind::Processor);
         let share = match threads {
             Some(threads) if is_host => {
-                let all = std::thread::available_parallelism().map_or(1, usize::from);
+                let all = all_threads();
                 threads.min(all) as f64 / all as f64
             }
             _ => 1.0,
@@ -163,8 +171,15 @@ impl Figures {
             moving: up / self.upload + down / self.download,
             uploaded: up,
             downloaded: down,
+            compiling: 0.0,
         }
     }
+}
+
+/// How many threads the process may use; asking the system reads files, so that is done once.
+fn all_threads() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// How long a call is estimated to take, and what it moves.
@@ -178,11 +193,28 @@ pub struct Estimate {
     pub uploaded: f64,
     /// Bytes to be copied from the device.
     pub downloaded: f64,
+    /// How much of it is compiling the kernel for the device, if that has not been done.
+    pub compiling: f64,
+}
+
+impl Estimate {
+    /// The same where the kernel is to be compiled first.
+    pub(crate) fn after_compiling(self, compiling: f64) -> Estimate {
+        Estimate {
+            seconds: self.seconds + compiling,
+            compiling,
+            ..self
+        }
+    }
 }
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "about {}", units::time(self.seconds))?;
+        if self.compiling > 0.0 {
+            let compiling = units::time(self.compiling);
+            write!(f, ", {compiling} of it for compiling the kernel")?;
+        }
         if self.moving > 0.0 {
             write!(
                 f,
@@ -208,6 +240,7 @@ mod tests {
         download: 2e6,
         latency: 0.5,
         start: 0.0,
+        compile: 0.25,
     };
 
     #[test]
@@ -233,6 +266,13 @@ mod tests {
         assert_eq!(
             estimate.to_string(),
             "about 6.50 s, 5.00 s of it for moving 3.00 MB there and 4.00 MB back"
+        );
+        let first = estimate.after_compiling(0.25);
+        assert_eq!((first.seconds, first.moving), (6.75, 5.0));
+        let said = first.to_string();
+        assert!(
+            said.starts_with("about 6.75 s, 250 ms of it for compiling the kernel, 5.00 s"),
+            "{said}"
         );
         // Nothing is moved to the processor.
         let host = Device::default();

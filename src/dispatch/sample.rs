@@ -49,6 +49,19 @@ impl Sampler {
         self.hint
     }
 
+    /// The cost of an element as it is known, counted as one call; none if it is time to look at inputs.
+    pub(crate) fn known(&self) -> Option<Cost> {
+        if self.func.is_none() {
+            return Some(self.hint);
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = state.passed < state.patience;
+        is_known.then(|| {
+            state.passed += 1;
+            state.sampled.unwrap_or(self.hint)
+        })
+    }
+
     /// The cost of an element of these inputs. Samples are taken at the first call, and then ever less often.
     pub(crate) fn cost(&self, inputs: &[Operand<'_>], shape: &[usize]) -> Cost {
         let Some(func) = &self.func else {
@@ -169,7 +182,8 @@ mod tests {
         let first = cost(&few);
         assert!(first < sampler.hint().ops, "{first}");
         // The second call is taken to be like the first, the third is looked at again.
-        assert_eq!(cost(&many), first);
+        assert_eq!(sampler.known().map(|cost| cost.ops), Some(first));
+        assert_eq!(sampler.known(), None, "it is time to look again");
         assert!(cost(&many) > 20.0 * first);
     }
 

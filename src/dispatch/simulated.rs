@@ -36,6 +36,8 @@ pub struct Settings {
     pub start: Duration,
     /// Why there is no device at all.
     pub absent: Option<String>,
+    /// What the driver says of every kernel instead of compiling it.
+    pub refuse: Option<&'static str>,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             memory: 1 << 30,
             start: Duration::ZERO,
             absent: None,
+            refuse: None,
         }
     }
 }
@@ -56,8 +59,10 @@ impl Default for Settings {
 pub struct Counts {
     /// Times that devices were looked for.
     pub starts: u64,
-    /// Loops compiled.
+    /// Loops compiled, or refused.
     pub compilations: u64,
+    /// Of these, how many might have been kept for other processes.
+    pub kept: u64,
     /// Allocations asked for.
     pub allocations: u64,
     /// Launches asked for, on either kind of memory.
@@ -241,7 +246,13 @@ impl Backend for SimBackend {
         func: &Legal,
         options: &CompileOptions,
     ) -> Result<Arc<dyn Executable>, BackendError> {
-        Lock::take().machine().counts.compilations += 1;
+        let mut lock = Lock::take();
+        lock.machine().counts.compilations += 1;
+        lock.machine().counts.kept += u64::from(options.cache.is_some());
+        if let Some(why) = lock.settings().refuse {
+            return Err(BackendError::CompileFailed(why.to_string()));
+        }
+        drop(lock);
         let plain = CompileOptions {
             device: None,
             ..options.clone()

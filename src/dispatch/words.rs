@@ -134,6 +134,12 @@ impl Target {
         self.word == Word::Auto
     }
 
+    /// Whether it is the processor, no level of it being named; `auto` starts there.
+    #[inline]
+    pub(crate) fn is_processor(&self) -> bool {
+        matches!(self.word, Word::Auto | Word::Cpu) && self.device.is_none()
+    }
+
     /// The device asked for, if one was.
     pub fn device(&self) -> Option<&str> {
         self.device.as_deref()

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 
 use crate::array::Element;
 use crate::dispatch::Target;
-use crate::quick::MOST_OPS;
+use crate::quick::DIRECT_OPS;
 use crate::raw::RawLoop;
 use crate::ufunc::Ufunc;
 
@@ -25,7 +25,7 @@ pub(super) struct Fast {
     of: TypeId,
     raw: RawLoop,
     operands: usize,
-    /// The most elements that are not worth a second thread.
+    /// The most elements that need no look at threads or at better code.
     most: usize,
 }
 
@@ -46,7 +46,7 @@ impl Fast {
         let is_plain = raw.positions().is_empty() && operands <= MOST_OPERANDS;
         is_plain.then(|| Fast {
             of: TypeId::of::<F>(),
-            most: (MOST_OPS / raw.ops().max(1.0)) as usize,
+            most: (DIRECT_OPS / raw.ops().max(1.0)) as usize,
             raw,
             operands,
         })
