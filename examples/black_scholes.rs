@@ -50,12 +50,19 @@ fn main() -> Result<(), ufc::Error> {
     let start = Instant::now();
     let again = black_scholes.on(Target::CPU);
     again.call_into((&spot, 100.0, &years), (&mut call, &mut put))?;
-    println!("{n} options in {:?}", start.elapsed());
-    println!("{}", black_scholes.explain((&spot, 100.0, &years)));
+    let taken = start.elapsed();
+    println!("{}\n", black_scholes.explain((&spot, 100.0, &years)));
+    println!("{n} options in {taken:.1?}");
 
-    let i = n / 3;
-    let (one_call, one_put) = black_scholes(spot[i], 100.0, years[i]);
-    println!("vector code: call {}, put {}", call[i], put[i]);
-    println!("plain Rust:  call {one_call}, put {one_put}");
+    // Some of them, and the same by the plain Rust function. That uses Rust's `exp` and `ln`, which may differ in the last place.
+    println!("\n   spot  years |    call     put | by Rust:  call     put");
+    for i in (0..n).step_by(n / 8 + 7) {
+        let (spot, years) = (spot[i], years[i]);
+        let (one_call, one_put) = black_scholes(spot, 100.0, years);
+        println!(
+            "{spot:7.2} {years:6.2} | {:7.3} {:7.3} | {one_call:14.3} {one_put:7.3}",
+            call[i], put[i]
+        );
+    }
     Ok(())
 }

@@ -5,34 +5,39 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
+use std::time::Instant;
 
 use ufc::{AsColumn, vectorize};
 
 const WIDTH: usize = 1200;
 const HEIGHT: usize = 800;
 
-/// Steps until z -> z*z + c leaves |z| < 2; 255 where it does not within `iters` steps.
+/// Steps until z -> z*z + c gets far away, with a fraction that makes them continuous; -1 where it does not.
 #[vectorize]
-fn mandelbrot(re: f32, im: f32, iters: u32) -> u8 {
+fn escape(re: f32, im: f32, most: u32) -> f32 {
     let c = c64(re, im);
     let mut z = c64(0.0, 0.0);
-    for i in 0..iters {
+    for i in 0..most {
         z = z * z + c;
-        if z.norm_sqr() >= 4.0 {
-            return i as u8;
+        let far = z.norm_sqr();
+        if far > 256.0 {
+            return i as f32 + 1.0 - (0.5 * far.log2() / 8.0).log2();
         }
     }
-    255
+    -1.0
 }
 
-/// How bright a point is that left after so many steps; black inside.
+/// The colour of a point that left after so many steps: cosines of three phases, black inside.
 #[vectorize]
-fn shade(steps: u8) -> u8 {
-    if steps == 255 {
-        0
-    } else {
-        (255.0 * (steps as f32 / 255.0).powf(0.35)) as u8
+fn colour(steps: f32) -> (u8, u8, u8) {
+    if steps < 0.0 {
+        return (0, 0, 0);
     }
+    let turn = 3.0 + 1.3 * (steps + 1.0).ln();
+    let red = 127.5 + 127.5 * (turn + 0.0).cos();
+    let green = 127.5 + 127.5 * (turn + 0.6).cos();
+    let blue = 127.5 + 127.5 * (turn + 1.4).cos();
+    (red as u8, green as u8, blue as u8)
 }
 
 fn linspace(start: f32, end: f32, len: usize) -> Vec<f32> {
@@ -41,28 +46,32 @@ fn linspace(start: f32, end: f32, len: usize) -> Vec<f32> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args()
-        .nth(1)
-        .unwrap_or("mandelbrot.png".to_string());
-    let re = linspace(-2.0, 1.0, WIDTH);
-    let im = linspace(-1.0, 1.0, HEIGHT);
+    let path = std::env::args().nth(1);
+    let path = path.unwrap_or_else(|| "mandelbrot.png".to_string());
+    let re = linspace(-2.2, 1.0, WIDTH);
+    let im = linspace(-1.0667, 1.0667, HEIGHT);
 
-    // A row and a column make a table.
-    let steps = mandelbrot.call((&re, im.column(), 255))?;
-    println!("{}", mandelbrot.explain((&re, im.column(), 255)));
-    let pixels = shade.call(&steps)?;
+    // A row and a column make a table. What the call is going to do, and then the call.
+    println!("{}\n", escape.explain((&re, im.column(), 1000)));
+    let start = Instant::now();
+    let steps = escape.call((&re, im.column(), 1000))?;
+    let (red, green, blue) = colour.call(&steps)?;
+    println!("{WIDTH} x {HEIGHT} points in {:.1?}", start.elapsed());
 
+    let pixels: Vec<u8> = red
+        .as_slice()
+        .iter()
+        .zip(green.as_slice())
+        .zip(blue.as_slice())
+        .flat_map(|((red, green), blue)| [*red, *green, *blue])
+        .collect();
     let file = BufWriter::new(File::create(&path)?);
     let mut encoder = png::Encoder::new(file, WIDTH as u32, HEIGHT as u32);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder
-        .write_header()?
-        .write_image_data(pixels.as_slice())?;
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header()?.write_image_data(&pixels)?;
 
-    // The function is still a function.
-    println!(
-        "{path}: the origin stays for {} steps",
-        mandelbrot(0.0, 0.0, 255)
-    );
+    // The functions are still functions.
+    println!("{path}: -2 leaves after {} steps,", escape(-2.0, 0.0, 1000));
+    println!("and 1 leaves after {:.3}", escape(1.0, 0.0, 1000));
     Ok(())
 }

@@ -61,9 +61,13 @@ fn main() -> Result<(), ufc::Error> {
     let mut bytes = Array2::<u8>::zeros((height, width));
     to_byte.call_into(&sharp, bytes.slice_mut(s![1..-1, 1..-1]))?;
 
-    println!("{}", to_byte.explain(&sharp));
-    let row = bytes.slice(s![240, 165..180]);
-    println!("across the edge: {row}");
+    println!("{}\n", to_byte.explain(&sharp));
+    println!("across the edge of the disk, in row 240:");
+    let sharp = &sharp.as_slice()[239 * (width - 2) + 164..][..12];
+    println!("original  {:5.2}", picture.slice(s![240, 165..177]));
+    println!("blurred   {:5.2}", blurred.slice(s![239, 164..176]));
+    println!("sharpened {sharp:5.2?}");
+    println!("as bytes  {:5}", bytes.slice(s![240, 165..177]));
     assert_eq!(bytes[(240, 320)], to_byte(0.8));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libtest_mimic::Trial;
 use ufc::dispatch::{self, Target};
-use ufc::{Array, DType, DeviceArray, Module};
+use ufc::{Array, CallOptions, DType, DeviceArray, Module, Report};
 use ufc_target::{
     Backend, BackendError, CompileOptions, DeviceArgs, DeviceOperand, Executable, LaunchArgs,
     LaunchControl, LaunchReport,
@@ -41,6 +41,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("old_driver", "version=10020", old_driver),
     fault("old_gpu", "capability=6.1", old_gpu),
     fault("refused_module", "refuse-modules", refused_module),
+    fault("refused_for_auto", "refuse-modules", refused_for_auto),
     fault("little_memory", "memory=400000", little_memory),
     fault("one_block_fits", "memory=4000", one_block_fits),
     fault("no_block_fits", "memory=3000", no_block_fits),
@@ -224,6 +225,41 @@ fn refused_module() -> Outcome {
         ),
         other => Err(format!("{other:?}").into()),
     }
+}
+
+/// A kernel that the driver refused is the processor's from then on, which is said once.
+fn refused_for_auto() -> Outcome {
+    let text = "pub fn heavy(x: f32) -> f32 {
+        let mut a = x;
+        for _i in 0..200 { a = a * 0.9375 + x; }
+        a
+    }";
+    let heavy = Module::from_source("heavy.ufk", text).and_then(|module| module.only());
+    let heavy = heavy.map_err(|error| error.to_string())?;
+    dispatch::choose(&Target::CUDA).map_err(|error| error.to_string())?;
+    let x: Vec<f32> = (0..1 << 21).map(|i| i as f32 * 0.5 - 3.0).collect();
+    let report = Report::default();
+    // With one thread it takes the processor far longer than a GPU by any figures.
+    let call = heavy.with(CallOptions {
+        threads: Some(1),
+        report: Some(&report),
+        ..CallOptions::default()
+    });
+    for number in 0..3 {
+        call.call(&x).map_err(|error| error.to_string())?;
+        let measured = report.get().unwrap_or_default();
+        ensure(measured.target.starts_with("cpu:"), &measured)?;
+        let said = measured.notes.join("\n");
+        let is_said = said.contains("asked to refuse") && said.contains("goes on on `cpu:");
+        ensure(is_said == (number == 0), (number, &said))?;
+        ensure(is_said || said.is_empty(), said)?;
+    }
+    let plan = call
+        .plan(&x)
+        .map_err(|error| error.to_string())?
+        .to_string();
+    let is_told = plan.contains("not cuda:0: ") && plan.contains("asked to refuse");
+    ensure(is_told, plan)
 }
 
 /// A launch of 1.2 MB on a device of 0.4 MB is cut.
