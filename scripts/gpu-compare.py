@@ -86,12 +86,14 @@ def workloads():
     def uniform(n, low, high):
         return (low + (high - low) * random.random(n, dtype=np.float32)).astype(np.float32)
 
-    re = np.linspace(-2.0, 1.0, 2000, dtype=np.float32)
-    im = np.linspace(-1.0, 1.0, 1500, dtype=np.float32)
+    width, height = (int(SIZE**0.5), int(SIZE**0.5)) if SIZE else (2000, 1500)
+    re = np.linspace(-2.0, 1.0, width, dtype=np.float32)
+    im = np.linspace(-1.0, 1.0, height, dtype=np.float32)
+    options = SIZE or 4_000_000
     re, im = (np.ascontiguousarray(a).reshape(-1) for a in np.meshgrid(re, im))
     return {
         "mandelbrot": (re, im),
-        "black_scholes": (uniform(4_000_000, 5, 30), uniform(4_000_000, 1, 100), uniform(4_000_000, 0.25, 10)),
+        "black_scholes": (uniform(options, 5, 30), uniform(options, 1, 100), uniform(options, 0.25, 10)),
         "saxpy": (uniform(LARGE, 0, 1), uniform(LARGE, 0, 1)),
         "exp": (uniform(LARGE, -10, 10),),
         "sin": (uniform(LARGE, -100, 100),),

@@ -48,9 +48,20 @@ pub(crate) struct CudaLoop {
     pub func: Func,
     pub dtypes: Vec<DType>,
     has_loop: bool,
-    vector: Option<usize>,
+    /// How many elements a thread does at a time where all operands are packed.
+    vector: usize,
+    /// How many positions it asks for.
+    positions: usize,
     pub gpus: Vec<Arc<Gpu>>,
-    kernels: Mutex<HashMap<(usize, Variant), Kernel>>,
+    /// By the GPU's place among them, and what the kernel is for.
+    kernels: Mutex<HashMap<(usize, Variant), Compiled>>,
+}
+
+/// A kernel, and what it is given.
+#[derive(Clone)]
+struct Compiled {
+    kernel: Kernel,
+    params: Arc<[Param]>,
 }
 
 impl fmt::Debug for CudaLoop {
@@ -90,7 +101,8 @@ impl CudaLoop {
             func: func.clone(),
             dtypes: operand_dtypes(func),
             has_loop: has_loop(func),
-            vector,
+            vector: vector_of(func, vector),
+            positions: ufc_target::launch::positions(func).len(),
             gpus,
             kernels: Mutex::default(),
         }
@@ -108,6 +120,10 @@ impl CudaLoop {
         nest: &Nest,
         operands: &[At],
     ) -> Result<(), BackendError> {
+        if nest.elements() <= MOST_ELEMENTS {
+            // SAFETY: as the caller says.
+            return unsafe { self.part(gpu, stream, nest, operands) };
+        }
         for piece in nest.pieces(MOST_ELEMENTS) {
             let part = nest.of_piece(&piece, nest.strides.clone());
             let moved = |(at, strides): (&At, &Vec<isize>)| match at {
@@ -134,15 +150,6 @@ impl CudaLoop {
     ) -> Result<(), BackendError> {
         let variant = self.variant(nest, operands);
         let count = nest.elements();
-        let mut params: Vec<u64> = variant
-            .params(&self.func)
-            .into_iter()
-            .map(|(param, _)| self.param(param, nest, operands))
-            .collect();
-        if params.len() * 8 > MOST_PARAMS {
-            let what = format!("a kernel of {} parameters", params.len());
-            return Err(BackendError::Unsupported(what));
-        }
         let work = (count / variant.vector).max(1).div_ceil(THREADS);
         let most = match self.has_loop {
             // Turns differ: the hardware shares blocks out as they end.
@@ -150,7 +157,9 @@ impl CudaLoop {
             false => BLOCKS_EACH * gpu.facts.multiprocessors as usize,
         };
         let blocks = work.min(most).clamp(1, MOST_BLOCKS);
-        let kernel = self.kernel(gpu, variant)?;
+        let Compiled { kernel, params } = self.compiled(gpu, variant)?;
+        let params = params.iter().map(|p| self.param(*p, nest, operands));
+        let mut params: Vec<u64> = params.collect();
         // SAFETY: as the caller says; the parameters are those of the variant.
         let launched = unsafe { kernel.launch(stream, blocks as u32, THREADS as u32, &mut params) };
         launched.map_err(|fault| gpu.error(&fault, 0))
@@ -184,11 +193,7 @@ impl CudaLoop {
             });
         }
         let rank = nest.shape.len().max(1);
-        let mut vector = if rank == 1 {
-            vector_of(&self.func, self.vector)
-        } else {
-            1
-        };
+        let mut vector = if rank == 1 { self.vector } else { 1 };
         for ((at, access), dtype) in operands.iter().zip(&access).zip(&self.dtypes) {
             let whole = (vector * dtype.size()).min(16) as u64;
             match (access, at) {
@@ -250,7 +255,7 @@ impl CudaLoop {
     }
 
     /// The kernel of a variant, compiled now if it was not before.
-    fn kernel(&self, gpu: &Gpu, variant: Variant) -> Result<Kernel, BackendError> {
+    fn compiled(&self, gpu: &Gpu, variant: Variant) -> Result<Compiled, BackendError> {
         let ordinal = self
             .gpus
             .iter()
@@ -258,8 +263,13 @@ impl CudaLoop {
             .unwrap_or(0);
         let lock = || self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (ordinal, variant);
-        if let Some(kernel) = lock().get(&key) {
-            return Ok(*kernel);
+        if let Some(found) = lock().get(&key) {
+            return Ok(found.clone());
+        }
+        let params: Arc<[Param]> = key.1.params(&self.func).iter().map(|p| p.0).collect();
+        if params.len() * 8 > MOST_PARAMS {
+            let what = format!("a kernel of {} parameters", params.len());
+            return Err(BackendError::Unsupported(what));
         }
         let module = lower::lower(&self.func, &key.1)?;
         let loaded = Kernel::load(&module.to_string(), &module.entry);
@@ -274,8 +284,9 @@ impl CudaLoop {
             }
             lost => lost,
         })?;
-        lock().insert(key, kernel);
-        Ok(kernel)
+        let compiled = Compiled { kernel, params };
+        lock().insert(key, compiled.clone());
+        Ok(compiled)
     }
 
     /// # Errors
@@ -286,7 +297,7 @@ impl CudaLoop {
         strides: usize,
         indices: usize,
     ) -> Result<(), BackendError> {
-        let slots = ufc_target::launch::positions(&self.func).len();
+        let slots = self.positions;
         if operands == self.dtypes.len() && strides == operands && indices == slots {
             return Ok(());
         }

@@ -111,11 +111,16 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-/// Every test: the files of every kind, the example kernels, and what is skipped here.
+/// Every test: the files of every kind, the example kernels, and what is skipped here. Where one target is asked for, those that
+/// are executed on it.
 pub(crate) fn trials() -> Vec<Trial> {
     let root = root().join("tests/filetests");
     let mut trials = Vec::new();
+    let only_target = target_asked_for().is_some();
     for kind in KINDS {
+        if only_target && kind.folder != "run" {
+            continue;
+        }
         for path in files(&root.join(kind.folder)) {
             let extension = path
                 .extension()
@@ -126,8 +131,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             }
         }
     }
-    trials.push(Trial::test("every_file_is_tested", every_file_is_tested));
-    trials.extend(self_test::trials());
+    if !only_target {
+        trials.push(Trial::test("every_file_is_tested", every_file_is_tested));
+        trials.extend(self_test::trials());
+    }
     trials.extend(examples::trials());
     trials.extend(cuda::trials());
     trials.extend(ptxas::trials());
