@@ -1,7 +1,7 @@
 //! The level of the processor that code is generated for where none is named: the best, or what `UFC_CPU_LEVEL` says.
 
 use std::sync::OnceLock;
-use ufc_target::{CompileOptions, Device};
+use ufc_target::Device;
 
 /// The environment variable.
 const VARIABLE: &str = "UFC_CPU_LEVEL";
@@ -20,9 +20,9 @@ fn wanted() -> Option<&'static str> {
     wanted.as_deref()
 }
 
-/// The level that a compilation is for, if it is not the best.
-pub(crate) fn level(options: &CompileOptions) -> Option<&str> {
-    match &options.device {
+/// The level that code for a device is of, if it is not the best.
+pub(crate) fn level(device: Option<&str>) -> Option<&str> {
+    match device {
         Some(name) => Some(name),
         None => wanted(),
     }

@@ -72,8 +72,11 @@ impl Backend for CpuBackend {
         choice::order(devices, name).map_err(reason)
     }
 
-    fn legality(&self, _device: Option<&str>) -> &dyn Legality {
-        &CpuLegality
+    fn legality(&self, device: Option<&str>) -> &dyn Legality {
+        match has_scalb(device) {
+            true => &CpuLegality { has_scalb: true },
+            false => &CpuLegality { has_scalb: false },
+        }
     }
 
     fn compile(
@@ -100,7 +103,7 @@ impl Backend for CpuBackend {
     ) -> Result<String, BackendError> {
         #[cfg(all(target_arch = "x86_64", unix))]
         if stage == "asm"
-            && let Some(level) = match choice::level(options) {
+            && let Some(level) = match choice::level(options.device.as_deref()) {
                 None => native::Level::best(),
                 Some(name) => native::Level::of_name(name),
             }
@@ -143,7 +146,15 @@ pub(crate) struct Launches {
 /// Whether there is better code for outputs that are too large for the caches.
 fn may_stream(func: &Legal, options: &CompileOptions) -> bool {
     #[cfg(all(target_arch = "x86_64", unix))]
-    return level(options).is_some() && native::is_cheap(func.func());
+    return level(options.device.as_deref()).is_some() && native::is_cheap(func.func());
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    return false;
+}
+
+/// Whether a device multiplies by powers of two in one instruction.
+fn has_scalb(device: Option<&str>) -> bool {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    return level(device) == Some(native::Level::Avx512);
     #[cfg(not(all(target_arch = "x86_64", unix)))]
     return false;
 }
@@ -168,7 +179,7 @@ fn native_code(
     options: &CompileOptions,
     launches: &Launches,
 ) -> Result<Option<native::Code>, BackendError> {
-    match level(options) {
+    match level(options.device.as_deref()) {
         Some(level) => code_for(level, legal, options, launches),
         None => Ok(None),
     }
@@ -192,8 +203,8 @@ fn code_for(
 
 /// The level of our own that the device asked for is.
 #[cfg(all(target_arch = "x86_64", unix))]
-fn level(options: &CompileOptions) -> Option<native::Level> {
-    match choice::level(options) {
+fn level(device: Option<&str>) -> Option<native::Level> {
+    match choice::level(device) {
         None => native::Level::best(),
         Some(name) => native::Level::named(name),
     }
@@ -218,7 +229,7 @@ fn generate(
     options: &CompileOptions,
     launches: &Launches,
 ) -> Result<Generated, BackendError> {
-    let device = choice::level(options).filter(|name| *name != choice::CLIF);
+    let device = choice::level(options.device.as_deref()).filter(|name| *name != choice::CLIF);
     #[cfg(all(target_arch = "x86_64", unix))]
     let device = device.filter(|name| native::Level::named(name).is_none());
     let isa = Isa::new(device)?;

@@ -307,6 +307,7 @@ macro_rules! math_fns {
             Round "round" Same(FLOAT, 1) Exact [(-1e3, 1e3)] "The nearest integer, ties away from zero.";
             Fract "fract" Same(FLOAT, 1) Exact [(-1e3, 1e3)] "x - trunc(x).";
             Copysign "copysign" Same(FLOAT, 2) Exact [] "The first argument with the sign of the second.";
+            Scalb "scalb" Same(FLOAT, 2) Exact [(-1e3, 1e3)] "The first argument times 2 to the power of the second, which is rounded down; an infinite power counts as a very large one.";
             FloatSignum "signum" Same(FLOAT, 1) Exact [] "1 or -1 with the sign of x; NaN for NaN.";
             IntSignum "signum" Same(SIGNED, 1) Exact [] "-1, 0 or 1.";
             Recip "recip" Same(FIELD, 1) Exact [] "1 / x.";

@@ -6,12 +6,12 @@
 //! Where the target wants it, a complex value becomes a pair of floats, so that complex dtypes remain on the
 //! parameters and the results of the kernel alone.
 
-use crate::expansion;
+use crate::{expansion, expansion_by_scalb};
 use std::fmt;
 use ufc_ir::builder::Builder;
 use ufc_ir::convert::convert;
 use ufc_ir::func::{Inst, InstKind, Region, SecondaryMap, Terminator, Value};
-use ufc_ir::ops::{AnyOp, Op, Rule};
+use ufc_ir::ops::{AnyOp, MathFn, Op, Rule};
 use ufc_ir::{Const, DType, Func, Kind};
 use ufc_target::legality::CoreOnly;
 use ufc_target::{Action, Legal, Legality};
@@ -285,7 +285,7 @@ impl Rewriter<'_> {
             Action::Native => self.native(op, args, to),
             Action::Promote(wide) => self.promote(op, args, dtype, wide),
             Action::Unsupported => Err(self.unsupported(format!("`{}` on {dtype}", op.name()))),
-            Action::Expand => match expansion(op, dtype) {
+            Action::Expand => match self.expansion(op, dtype) {
                 Some(func) => self.inline(func, args),
                 // Half-width floats are computed in f32 and rounded once.
                 None if is_half(dtype) => self.promote(op, args, dtype, DType::F32),
@@ -294,6 +294,19 @@ impl Rewriter<'_> {
                     op.name()
                 ))),
             },
+        }
+    }
+
+    /// The expansion that suits the target best.
+    fn expansion(&self, op: AnyOp, dtype: DType) -> Option<&'static Func> {
+        let scalb = AnyOp::Math(MathFn::Scalb);
+        match op {
+            AnyOp::Math(f)
+                if dtype.is_float() && self.legality.action(scalb, dtype) == Action::Native =>
+            {
+                expansion_by_scalb(f, dtype).or_else(|| expansion(op, dtype))
+            }
+            _ => expansion(op, dtype),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Math functions, each written once in the kernel language, and how operations become what a target has.
 //!
 //! [`expansion`] finds a function's expansion: the `.ufk` file named after it has a kernel `<name>_<dtype>`, or a generic
-//! one called `<name>_<kind>` or `<name>`. [`legalize`](legalize::legalize) puts expansions in place.
+//! one called `<name>_<kind>` or `<name>`. Where a target multiplies by powers of two in one instruction, which is
+//! [`MathFn::Scalb`], a kernel `<name>_by_scalb_<dtype>` is used if there is one; it gives the same bits.
+//! [`legalize`](legalize::legalize) puts expansions in place.
 
 pub mod legalize;
 
@@ -9,7 +11,7 @@ pub use legalize::{LegalizeError, expand_math, legalize};
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use ufc_ir::ops::{AnyOp, Op};
+use ufc_ir::ops::{AnyOp, MathFn, Op};
 use ufc_ir::{DType, Func, Kind, passes};
 use ufc_lang::Module;
 
@@ -70,6 +72,7 @@ files! {
     "round";
     "saturating_add";
     "saturating_sub";
+    "scalb";
     "signum";
     "sin" uses "reduce_pi2";
     "sin_cos" uses "reduce_pi2";
@@ -93,23 +96,32 @@ pub fn expansion(op: AnyOp, dtype: DType) -> Option<&'static Func> {
     let exact = format!("{name}_{dtype}");
     let generic = kinds.iter().map(|kind| format!("{name}_{kind}"));
     let generic: Vec<String> = generic.chain([name.to_string()]).collect();
-    cached((op, dtype, None), || {
+    cached((op, dtype, None, false), || {
         let module = module_of(name)?;
         lowered(module, &exact, &[])
             .or_else(|| generic.iter().find_map(|g| lowered(module, g, &[dtype])))
     })
 }
 
+/// The expansion of a math function for targets that have [`MathFn::Scalb`], if there is one of its own.
+pub fn expansion_by_scalb(f: MathFn, dtype: DType) -> Option<&'static Func> {
+    let name = f.info().name;
+    cached((AnyOp::Math(f), dtype, None, true), || {
+        lowered(module_of(name)?, &format!("{name}_by_scalb_{dtype}"), &[])
+    })
+}
+
 /// The expansion of a conversion, if it has one. Made on first use and kept.
 pub fn conversion(from: DType, to: DType) -> Option<&'static Func> {
-    cached((AnyOp::Core(Op::Convert), from, Some(to)), || {
+    cached((AnyOp::Core(Op::Convert), from, Some(to), false), || {
         let module = module_of("convert")?;
         lowered(module, &format!("convert_{from}_{to}"), &[])
     })
 }
 
-/// An operation, its dtype and, for conversions, the result's.
-type Key = (AnyOp, DType, Option<DType>);
+/// An operation, its dtype, for conversions the result's, and whether it is the expansion for targets with
+/// [`MathFn::Scalb`].
+type Key = (AnyOp, DType, Option<DType>, bool);
 
 /// Gives the function kept under a key, or makes, keeps and gives it; functions live as long as the process.
 fn cached(key: Key, make: impl FnOnce() -> Option<Func>) -> Option<&'static Func> {

@@ -2,7 +2,7 @@
 //! operation gives the interpreter's own bits; and the exact functions agree with Rust's.
 
 use crate::legalize::{expand_math, legalize};
-use crate::{FILES, expansion, source};
+use crate::{FILES, expansion, expansion_by_scalb, source};
 use ufc_ir::builder::Builder;
 use ufc_ir::convert::convert;
 use ufc_ir::interp::run_one;
@@ -594,4 +594,62 @@ fn f32_functions_need_no_f64() {
             }
         }
     }
+}
+
+#[test]
+fn expansions_by_scalb_give_the_same_bits() {
+    let mut found = 0;
+    for f in MathFn::ALL.iter().copied() {
+        for dtype in [DType::F32, DType::F64] {
+            let Some(by_scalb) = expansion_by_scalb(f, dtype) else {
+                continue;
+            };
+            found += 1;
+            let usual = expansion(AnyOp::Math(f), dtype).expect("it has one for every target");
+            let [usual, by_scalb] =
+                [usual, by_scalb].map(|func| expand_math(func.clone()).expect("expansions"));
+            let mut bits = Bits(7 + dtype as u64);
+            let scale = if dtype == DType::F32 { 110.0 } else { 760.0 };
+            for i in 0..20_000 {
+                let inputs: Vec<Const> = usual
+                    .param_dtypes()
+                    .iter()
+                    .map(|dtype| match i % 2 {
+                        0 => bits.value(*dtype),
+                        _ => {
+                            let unit = bits.next() as i64 as f64 / 2f64.powi(63);
+                            convert(Const::f64(scale * unit), *dtype)
+                        }
+                    })
+                    .collect();
+                let [a, b] = [&usual, &by_scalb].map(|func| run_one(func, &inputs).expect("ends"));
+                let same = a.iter().zip(&b).all(|(a, b)| a.same(*b));
+                assert!(same, "{f:?} on {inputs:?}: {a:?} and {b:?}");
+            }
+        }
+    }
+    assert!(found >= 4, "only {found} functions");
+}
+
+#[test]
+fn scalb_rounds_once() {
+    let of = |x: f64, n: f64| {
+        let func = expansion(AnyOp::Math(MathFn::Scalb), DType::F64).expect("it has one");
+        let inputs = [Const::f64(x), Const::f64(n)];
+        run_one(func, &inputs).expect("ends")[0].as_f64()
+    };
+    let least = f64::from_bits(1);
+    assert_eq!(of(1.5, 3.9), 12.0);
+    assert_eq!(of(-1.5, -0.5), -0.75);
+    assert_eq!(of(least, 2097.0), 2f64.powi(1023));
+    assert_eq!(of(2f64.powi(1023), -2097.0), least);
+    // A tie that a rounding before it would turn.
+    assert_eq!(of(1.5 + f64::EPSILON, -1075.0), least);
+    assert_eq!(of(1.5 - f64::EPSILON, -1074.0), least);
+    assert_eq!(of(0.5, -1074.0), 0.0);
+    assert_eq!(of(f64::MAX, 1.0), f64::INFINITY);
+    assert_eq!(of(f64::MAX, f64::NEG_INFINITY), 0.0);
+    assert_eq!(of(0.0, f64::INFINITY), 0.0);
+    assert_eq!(of(f64::INFINITY, f64::NEG_INFINITY), f64::INFINITY);
+    assert!(of(1.0, f64::NAN).is_nan() && of(f64::NAN, 1.0).is_nan());
 }

@@ -125,9 +125,11 @@ impl Kernel {
         expected: &[Vec<Const>],
     ) -> Result<(), Mismatch> {
         let name = format!("SPMD form for {}", legality.target());
-        let mut func = self
+        let func = self
             .optimized(legality)
             .map_err(|error| Mismatch::new(&name, error))?;
+        // What the target has an instruction for the interpreter has to expand.
+        let mut func = ufc_math::expand_math(func).map_err(|error| Mismatch::new(&name, error))?;
         passes::spmd::run(&mut func);
         ufc_ir::verify::verify(&func)
             .map_err(|found| Mismatch::new(&name, format!("{found:?}")))?;
@@ -176,9 +178,9 @@ impl Kernel {
             ..CompileOptions::default()
         };
         let func = self
-            .optimized(backend.legality(None))
+            .optimized(backend.legality(Some(device)))
             .map_err(|error| Mismatch::new(&form, error))?;
-        let legal = ufc_target::Legal::try_new(func, backend.legality(None));
+        let legal = ufc_target::Legal::try_new(func, backend.legality(Some(device)));
         let legal = legal.map_err(|found| Mismatch::new(&form, format!("{found:?}")))?;
         let executable = backend.compile(&legal, &options);
         let func = legal.func();

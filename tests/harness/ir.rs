@@ -1,7 +1,7 @@
 //! Kinds of tests that need the IR alone: the verifier's findings and single passes.
 
 use ufc_ir::passes::{
-    self, carry, counter, cse, dce, fold, if_convert, licm, merge, simplify, sink, unroll,
+    self, carry, counter, cse, dce, fold, if_convert, licm, merge, narrow, simplify, sink, unroll,
 };
 use ufc_ir::verify::{Place, Violation};
 use ufc_ir::{Func, text};
@@ -24,6 +24,7 @@ const PASSES: &[(&str, Pass)] = &[
     ("licm", licm::run),
     ("merge", merge::run),
     ("merge", merge::run),
+    ("narrow", narrow::run),
     ("simplify", simplify::run),
     ("sink", sink::run),
     ("unroll", unroll::run),

@@ -214,6 +214,30 @@ pub(crate) extern "C" fn soft_fma_f32(a: f32, b: f32, c: f32) -> f32 {
     a.mul_add(b, c)
 }
 
+/// [`ufc_ir::ops::MathFn::Scalb`], for code that was made legal for processors that have it.
+pub(crate) extern "C" fn soft_scalb_f32(x: f32, n: f32) -> f32 {
+    // What f64 rounds is far too small for f32.
+    soft_scalb_f64(x.into(), n.clamp(-800.0, 800.0).into()) as f32
+}
+
+/// As [`soft_scalb_f32`].
+pub(crate) extern "C" fn soft_scalb_f64(x: f64, n: f64) -> f64 {
+    if n.is_nan() {
+        return n;
+    }
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let normal = if x.is_normal() { x } else { x * 2f64.powi(54) };
+    let exponent =
+        (normal.to_bits() >> 52 & 0x7ff) as i64 - if x.is_normal() { 1023 } else { 1077 };
+    let power = |k: i64| f64::from_bits(((k + 1023) as u64) << 52);
+    let significand = f64::from_bits(normal.to_bits() & !(0x7ff << 52) | 1023 << 52);
+    // The first of two factors, both of them normal numbers, rounds nothing.
+    let k = (n.floor().clamp(-2200.0, 2200.0) as i64 + exponent).clamp(-1078, 1026);
+    significand * power(k >> 1) * power(k - (k >> 1))
+}
+
 /// a * b + c with one rounding, for processors that lack it.
 pub(crate) extern "C" fn soft_fma_f64(a: f64, b: f64, c: f64) -> f64 {
     a.mul_add(b, c)

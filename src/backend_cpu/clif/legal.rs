@@ -1,11 +1,15 @@
 //! What vector code does natively, per operation and dtype.
 
 use ufc_ir::DType;
-use ufc_ir::ops::AnyOp;
+use ufc_ir::ops::{AnyOp, MathFn};
 use ufc_target::{Action, Legality, legality};
 
-/// What [`super::lower`] takes.
-pub(crate) struct CpuLegality;
+/// What both code generators take.
+pub(crate) struct CpuLegality {
+    /// Whether the level multiplies by powers of two in one instruction. Where it does not, functions are better off
+    /// with expansions that know more of their powers.
+    pub(crate) has_scalb: bool,
+}
 
 impl Legality for CpuLegality {
     fn target(&self) -> &str {
@@ -15,6 +19,11 @@ impl Legality for CpuLegality {
     fn action(&self, op: AnyOp, dtype: DType) -> Action {
         match op {
             AnyOp::Core(op) => legality::with_halves_in_f32(op, dtype),
+            AnyOp::Math(MathFn::Scalb)
+                if self.has_scalb && matches!(dtype, DType::F32 | DType::F64) =>
+            {
+                Action::Native
+            }
             AnyOp::Math(_) => Action::Expand,
         }
     }

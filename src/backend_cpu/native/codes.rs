@@ -134,6 +134,11 @@ operations! {
         I8 VEX_Vpabsb_ymm_ymmm256 EVEX_Vpabsb_zmm_k1z_zmmm512;
         I16 VEX_Vpabsw_ymm_ymmm256 EVEX_Vpabsw_zmm_k1z_zmmm512;
     }
+    /// The first times 2 to the power of the second, rounded down (SDM, VSCALEFPS).
+    Scale {
+        F32 INVALID EVEX_Vscalefps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 INVALID EVEX_Vscalefpd_zmm_k1z_zmm_zmmm512b64_er;
+    }
     /// Rounds to an integer by an immediate.
     Round {
         F32 VEX_Vroundps_ymm_ymmm256_imm8 EVEX_Vrndscaleps_zmm_k1z_zmmm512b32_imm8_sae;
@@ -217,6 +222,59 @@ operations! {
     Fma132 {
         F32 VEX_Vfmadd132ps_ymm_ymm_ymmm256 EVEX_Vfmadd132ps_zmm_k1z_zmm_zmmm512b32_er;
         F64 VEX_Vfmadd132pd_ymm_ymm_ymmm256 EVEX_Vfmadd132pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The first is multiplied by the second, and the third subtracted.
+    FmaSub213 {
+        F32 VEX_Vfmsub213ps_ymm_ymm_ymmm256 EVEX_Vfmsub213ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfmsub213pd_ymm_ymm_ymmm256 EVEX_Vfmsub213pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The first is subtracted from the product of the second and third.
+    FmaSub231 {
+        F32 VEX_Vfmsub231ps_ymm_ymm_ymmm256 EVEX_Vfmsub231ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfmsub231pd_ymm_ymm_ymmm256 EVEX_Vfmsub231pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The first is multiplied by the third, and the second subtracted.
+    FmaSub132 {
+        F32 VEX_Vfmsub132ps_ymm_ymm_ymmm256 EVEX_Vfmsub132ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfmsub132pd_ymm_ymm_ymmm256 EVEX_Vfmsub132pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The product of the first and second is subtracted from the third.
+    NegFma213 {
+        F32 VEX_Vfnmadd213ps_ymm_ymm_ymmm256 EVEX_Vfnmadd213ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfnmadd213pd_ymm_ymm_ymmm256 EVEX_Vfnmadd213pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The product of the second and third is subtracted from the first.
+    NegFma231 {
+        F32 VEX_Vfnmadd231ps_ymm_ymm_ymmm256 EVEX_Vfnmadd231ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfnmadd231pd_ymm_ymm_ymmm256 EVEX_Vfnmadd231pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The product of the first and third is subtracted from the second.
+    NegFma132 {
+        F32 VEX_Vfnmadd132ps_ymm_ymm_ymmm256 EVEX_Vfnmadd132ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfnmadd132pd_ymm_ymm_ymmm256 EVEX_Vfnmadd132pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The product of the first and second, negated, less the third.
+    NegFmaSub213 {
+        F32 VEX_Vfnmsub213ps_ymm_ymm_ymmm256 EVEX_Vfnmsub213ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfnmsub213pd_ymm_ymm_ymmm256 EVEX_Vfnmsub213pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The product of the second and third, negated, less the first.
+    NegFmaSub231 {
+        F32 VEX_Vfnmsub231ps_ymm_ymm_ymmm256 EVEX_Vfnmsub231ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfnmsub231pd_ymm_ymm_ymmm256 EVEX_Vfnmsub231pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// The product of the first and third, negated, less the second.
+    NegFmaSub132 {
+        F32 VEX_Vfnmsub132ps_ymm_ymm_ymmm256 EVEX_Vfnmsub132ps_zmm_k1z_zmm_zmmm512b32_er;
+        F64 VEX_Vfnmsub132pd_ymm_ymm_ymmm256 EVEX_Vfnmsub132pd_zmm_k1z_zmm_zmmm512b64_er;
+    }
+    /// Any function of the bits of three, the first's register being the result's, by a truth table: its bit 4 a + 2 b + c
+    /// is the result for bits a, b and c (SDM, VPTERNLOGD).
+    Ternary {
+        I32 INVALID EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8;
+        I64 INVALID EVEX_Vpternlogq_zmm_k1z_zmm_zmmm512b64_imm8;
+        I8 INVALID EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8;
+        I16 INVALID EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8;
     }
     /// Compares by an immediate, into a mask; integers as signed ones.
     Compare {
@@ -360,11 +418,13 @@ operations! {
     }
     /// The lower lanes of both, in turn, per 128 bits.
     UnpackLow {
+        I8 VEX_Vpunpcklbw_ymm_ymm_ymmm256 EVEX_Vpunpcklbw_zmm_k1z_zmm_zmmm512;
         F32 VEX_Vunpcklps_ymm_ymm_ymmm256 EVEX_Vunpcklps_zmm_k1z_zmm_zmmm512b32;
         F64 VEX_Vunpcklpd_ymm_ymm_ymmm256 EVEX_Vunpcklpd_zmm_k1z_zmm_zmmm512b64;
     }
     /// The upper lanes of both, in turn, per 128 bits.
     UnpackHigh {
+        I8 VEX_Vpunpckhbw_ymm_ymm_ymmm256 EVEX_Vpunpckhbw_zmm_k1z_zmm_zmmm512;
         F32 VEX_Vunpckhps_ymm_ymm_ymmm256 EVEX_Vunpckhps_zmm_k1z_zmm_zmmm512b32;
         F64 VEX_Vunpckhpd_ymm_ymm_ymmm256 EVEX_Vunpckhpd_zmm_k1z_zmm_zmmm512b64;
     }

@@ -76,6 +76,10 @@ pub(super) enum Cond {
     NotEqual,
     Less,
     GreaterEqual,
+    /// Less, of unsigned numbers.
+    Below,
+    /// Not less, of unsigned numbers.
+    AboveEqual,
 }
 
 impl Cond {
@@ -86,6 +90,8 @@ impl Cond {
             Cond::NotEqual => Cond::Equal,
             Cond::Less => Cond::GreaterEqual,
             Cond::GreaterEqual => Cond::Less,
+            Cond::Below => Cond::AboveEqual,
+            Cond::AboveEqual => Cond::Below,
         }
     }
 
@@ -96,6 +102,8 @@ impl Cond {
             Cond::NotEqual => Code::Jne_rel32_64,
             Cond::Less => Code::Jl_rel32_64,
             Cond::GreaterEqual => Code::Jge_rel32_64,
+            Cond::Below => Code::Jb_rel32_64,
+            Cond::AboveEqual => Code::Jae_rel32_64,
         }
     }
 
@@ -106,6 +114,8 @@ impl Cond {
             Cond::NotEqual => Code::Cmovne_r64_rm64,
             Cond::Less => Code::Cmovl_r64_rm64,
             Cond::GreaterEqual => Code::Cmovge_r64_rm64,
+            Cond::Below => Code::Cmovb_r64_rm64,
+            Cond::AboveEqual => Code::Cmovae_r64_rm64,
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use plan::is_cheap;
 
 use crate::Launches;
 use ufc_ir::Func;
-use ufc_ir::passes::{carry, cse, dce, spmd, uniform};
+use ufc_ir::passes::{carry, cse, dce, narrow, spmd, uniform};
 use ufc_target::BackendError;
 
 /// Machine code and its text.
@@ -59,22 +59,28 @@ pub(crate) fn compile(
     }
     cse::run(&mut func);
     dce::run(&mut func);
-    let varying = uniform::analyze_with(&func, broadcast);
-    let select = |natural| {
-        let plan = plan::Plan::new(&func, &varying, level, interleave, natural);
-        isel::select(
-            &func,
-            &varying,
-            &plan,
-            &positions,
-            level,
-            launches.streaming,
-        )
+    let select = |func: &Func, layout| {
+        let varying = uniform::analyze_with(func, broadcast);
+        let plan = plan::Plan::new(func, &varying, level, interleave, layout);
+        isel::select(func, &varying, &plan, &positions, level, launches.streaming)
     };
-    // There are no instructions for everything on 8 and 16 bits, but for all the rest.
-    let mut mach = match plan::small_values(&func).then(|| select(true)) {
-        Some(Ok(mach)) => mach,
-        _ => select(false)?,
+    let small = |func: &Func| {
+        let layouts = plan::small_layouts(func).iter();
+        layouts
+            .copied()
+            .find_map(|layout| select(func, layout).ok())
+    };
+    let mut narrowed = func.clone();
+    let mach = if narrow::run(&mut narrowed) {
+        cse::run(&mut narrowed);
+        dce::run(&mut narrowed);
+        small(&narrowed)
+    } else {
+        small(&func)
+    };
+    let mut mach = match mach {
+        Some(mach) => mach,
+        None => select(&func, plan::Layout::Wide)?,
     };
     dead::run(&mut mach);
     let allocated = regalloc::allocate(&mach, level)?;

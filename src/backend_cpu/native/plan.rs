@@ -6,6 +6,18 @@ use crate::vplan::{lane_width, mask_widths, pressure};
 use ufc_ir::DType;
 use ufc_ir::func::{Func, InstKind, SecondaryMap, Value};
 
+/// How lanes are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// None narrower than 32 bits.
+    Wide,
+    /// As wide as values.
+    Natural,
+    /// As wide as values, those of 16 bits in the order in which the instructions that unpack 8-bit ones leave them, which
+    /// keep to parts of 128 bits. For functions whose operands have 8 bits, so that nothing shows the order.
+    Unpacked,
+}
+
 /// The decisions about a function.
 pub(super) struct Plan {
     /// Lanes computed per turn of the loop over elements.
@@ -13,8 +25,7 @@ pub(super) struct Plan {
     column_lanes: usize,
     vector: usize,
     masks: SecondaryMap<Value, usize>,
-    /// Whether lanes are as wide as values also where these have 8 or 16 bits.
-    natural: bool,
+    pub(super) layout: Layout,
     /// Whether it is mostly memory that a turn takes time for.
     pub(super) cheap: bool,
     /// Vector registers that the values of a turn leave free.
@@ -22,16 +33,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Chooses for a function in SPMD form; `interleave` vectors of the widest lanes are in flight, if it is given. Lanes
-    /// are as wide as values if `natural`, which is for functions that have [`small_values`]; else at least 32 bits.
+    /// Chooses for a function in SPMD form; `interleave` vectors of the widest lanes are in flight, if it is given. Layouts
+    /// other than [`Layout::Wide`] are for functions that have [`small_values`].
     pub(super) fn new(
         func: &Func,
         varying: &SecondaryMap<Value, bool>,
         level: Level,
         interleave: Option<usize>,
-        natural: bool,
+        layout: Layout,
     ) -> Plan {
-        let width = if natural { DType::size } else { lane_width };
+        let width = match layout {
+            Layout::Wide => lane_width,
+            Layout::Natural | Layout::Unpacked => DType::size,
+        };
         // Uniform bools are masks here, too, and have a width.
         let masks = mask_widths(func, &SecondaryMap::new(true), width);
         let vector = level.vector();
@@ -53,7 +67,7 @@ impl Plan {
             column_lanes,
             vector,
             masks,
-            natural,
+            layout,
             cheap: is_cheap(func),
             spare: level.registers().saturating_sub(live + 4),
         }
@@ -61,10 +75,9 @@ impl Plan {
 
     /// The lanes that values of a dtype are held in; of a bool in memory.
     pub(super) fn lane(&self, dtype: DType) -> Lane {
-        if self.natural {
-            Lane::natural(dtype)
-        } else {
-            Lane::of(dtype)
+        match self.layout {
+            Layout::Wide => Lane::of(dtype),
+            Layout::Natural | Layout::Unpacked => Lane::natural(dtype),
         }
     }
 
@@ -90,7 +103,7 @@ impl Plan {
 }
 
 /// Whether no value has more than 16 bits.
-pub(super) fn small_values(func: &Func) -> bool {
+fn small_values(func: &Func) -> bool {
     let mut small = true;
     func.for_each_inst(|_, inst| {
         for value in &func.insts[inst].results {
@@ -99,6 +112,17 @@ pub(super) fn small_values(func: &Func) -> bool {
     });
     let params = func.param_dtypes();
     small && params.iter().chain(&func.results).all(|d| d.size() <= 2)
+}
+
+/// The layouts to try before [`Layout::Wide`], the best first: there are no instructions for everything on 8 and 16 bits.
+pub(super) fn small_layouts(func: &Func) -> &'static [Layout] {
+    let operands = func.param_dtypes();
+    let bytes = operands.iter().chain(&func.results).all(|d| d.size() == 1);
+    match (small_values(func), bytes) {
+        (false, _) => &[],
+        (true, false) => &[Layout::Natural],
+        (true, true) => &[Layout::Unpacked, Layout::Natural],
+    }
 }
 
 /// The narrowest and the widest lanes in use.

@@ -9,6 +9,8 @@ pub mod fold;
 pub mod if_convert;
 pub mod licm;
 pub mod merge;
+pub mod narrow;
+pub mod range;
 pub mod simplify;
 pub mod sink;
 pub mod spmd;

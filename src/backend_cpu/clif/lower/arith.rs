@@ -1,7 +1,7 @@
 //! Arithmetic that has one form for scalars and vectors, fused multiply-add, and minima.
 
 use super::lanes::Lane;
-use super::{Clif, Cx};
+use super::{Clif, Cx, Held};
 use crate::clif::jit;
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature};
@@ -167,6 +167,25 @@ impl Cx<'_, '_> {
         };
         let results = self.call(address, &[lane.scalar(); 3], Some(lane.scalar()), args);
         results[0]
+    }
+
+    /// Times a power of two, lane by lane: native only where code of our own is, for which this stands in.
+    pub(super) fn scalb(&mut self, args: &[Value], result: Value) {
+        let lane = Lane::of(self.func.dtype(result));
+        let address = match lane {
+            Lane::F32 => jit::soft_scalb_f32 as *const () as usize,
+            _ => jit::soft_scalb_f64 as *const () as usize,
+        };
+        let ty = lane.scalar();
+        let call = |cx: &mut Self, args: &[Clif]| cx.call(address, &[ty; 2], Some(ty), args)[0];
+        let held = if self.varying[result] {
+            let vectors: Vec<Vec<Clif>> = args.iter().map(|v| self.vectors(*v)).collect();
+            Held::Vectors(self.scalarize(lane, &vectors, call))
+        } else {
+            let scalars: Vec<Clif> = args.iter().map(|v| self.scalar(*v)).collect();
+            Held::Scalar(call(self, &scalars))
+        };
+        self.set(result, held);
     }
 
     /// Calls a function of this process by its address.

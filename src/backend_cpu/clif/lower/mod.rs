@@ -27,7 +27,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use lanes::Lane;
 use ufc_ir::entity::SecondaryMap;
 use ufc_ir::func::{Func, Inst, InstKind, Value};
-use ufc_ir::ops::Op;
+use ufc_ir::ops::{MathFn, Op};
 use ufc_ir::{Const, DType};
 use ufc_target::BackendError;
 
@@ -314,6 +314,10 @@ impl Cx<'_, '_> {
             InstKind::Op(op) if first || self.varying[data.results[0]] || *op == Op::Complex => {
                 self.op(*op, &data.args, data.results[0]);
             }
+            InstKind::Math(MathFn::Scalb) if first || self.varying[data.results[0]] => {
+                self.scalb(&data.args, data.results[0]);
+            }
+            InstKind::Math(MathFn::Scalb) => {}
             InstKind::Math(f) => self.refuse(format!("`{}`", f.info().id)),
             InstKind::Const(_)
             | InstKind::Index(_)

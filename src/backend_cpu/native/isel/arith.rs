@@ -40,7 +40,6 @@ impl Cx<'_> {
             Op::Div => self.vec_op(VecOp::Div, lane, args),
             Op::Neg => self.negate(dtype, args[0]),
             Op::Abs => self.absolute(dtype, args[0]),
-            Op::MulAdd => self.mul_add(lane, args, values),
             Op::Sqrt => self.vec_op(VecOp::Sqrt, lane, args),
             Op::Floor => self.vec_op_imm(VecOp::Round, lane, args, DOWN),
             Op::Ceil => self.vec_op_imm(VecOp::Round, lane, args, UP),
@@ -70,6 +69,7 @@ impl Cx<'_> {
             | Op::Select
             | Op::Convert
             | Op::Bitcast
+            | Op::MulAdd
             | Op::Complex
             | Op::Re
             | Op::Im
@@ -212,25 +212,6 @@ impl Cx<'_> {
                 self.vec_op_imm(VecOp::ShiftSignedBy, Lane::I32, &[Src::Reg(up)], unused)
             }
             _ => self.reg(value, self.lane(dtype)),
-        }
-    }
-
-    /// a * b + c rounded once. The register of an argument that has no other use becomes the result's.
-    fn mul_add(&mut self, lane: Lane, args: &[Src], values: &[Value]) -> Reg {
-        let (a, b, c) = (args[0], args[1], args[2]);
-        let is_reg = |src: Src| matches!(src, Src::Reg(_));
-        let is_last = |i: usize| is_reg(args[i]) && self.uses[values[i]] == 1;
-        let (a, b) = if !is_reg(a) || (!is_last(0) && is_last(1)) {
-            (b, a)
-        } else {
-            (a, b)
-        };
-        match (is_reg(b), is_reg(c)) {
-            (_, false) => self.tied_op(VecOp::Fma213, lane, [a, b, c]),
-            (false, true) if is_last(2) => self.tied_op(VecOp::Fma231, lane, [c, a, b]),
-            (false, true) => self.tied_op(VecOp::Fma132, lane, [a, c, b]),
-            (true, true) if is_last(2) => self.tied_op(VecOp::Fma231, lane, [c, a, b]),
-            (true, true) => self.tied_op(VecOp::Fma213, lane, [a, b, c]),
         }
     }
 

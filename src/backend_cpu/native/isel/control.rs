@@ -136,6 +136,12 @@ impl Cx<'_> {
     fn pass(&mut self, values: &[Value], to: &[Value]) -> Vec<Reg> {
         let mut args = Vec::new();
         for (value, to) in values.iter().zip(to) {
+            if self.scalars.general[*to] {
+                args.push(self.general_of(*value));
+            }
+            if self.is_scalar_only(*to) {
+                continue;
+            }
             self.is_uniform = !self.varying[*to];
             let columns = if self.is_uniform {
                 1
@@ -167,7 +173,14 @@ impl Cx<'_> {
     /// Makes the parameters of a block that values are received by.
     fn receive(&mut self, block: Block, values: &[Value]) {
         for &value in values {
-            self.held[value] = self.received(block, value);
+            if self.scalars.general[value] {
+                let reg = self.general();
+                self.mach.blocks[block.0].params.push(reg);
+                self.in_general[value] = Some(reg);
+            }
+            if !self.is_scalar_only(value) {
+                self.held[value] = self.received(block, value);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::{Cx, Few, Lanes, Src};
 use crate::native::codes::{Lane, MaskOp, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Reg};
+use crate::native::plan::Layout;
 use ufc_ir::func::Value;
 use ufc_ir::ops::Op;
 use ufc_ir::{Const, DType};
@@ -89,22 +90,13 @@ impl Cx<'_> {
         })
     }
 
-    /// Whether an integer of 16 bits is known to be at most 255.
-    fn is_byte(&self, value: Value) -> bool {
-        let constant = |v: Value| self.func.constant(v).map_or(0, Const::as_int);
-        match self.func.defining_op(value) {
-            Some((Op::Shr, args)) => {
-                self.func.dtype(value) == DType::U16 && (8..16).contains(&constant(args[1]))
-            }
-            Some((Op::And, args)) => args.iter().any(|v| (1..256).contains(&constant(*v))),
-            _ => false,
-        }
-    }
-
     /// `small` where integers of 16 bits are at most 255.
     fn ints_to_ints(&mut self, value: &Lanes, from: DType, to: DType, small: bool) -> Lanes {
         let value = match (self.width(from), self.width(to)) {
             (2, 1) => self.low_bytes(value, small),
+            (1, 2) if self.plan.layout == Layout::Unpacked => {
+                self.unpacked(value, from.is_signed())
+            }
             (1, 2) | (4, 8) => {
                 let op = if from.is_signed() {
                     VecOp::WidenInt

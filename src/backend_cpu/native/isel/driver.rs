@@ -357,6 +357,7 @@ impl Cx<'_> {
             enter.push(self.add(position.base, distance));
         }
         self.uniform_inputs(operands);
+        self.hoist_uniform();
         let advances = self.advances(operands);
         let (head, latch, after) = (self.mach.block(), self.mach.block(), self.mach.block());
         let params: Vec<Reg> = enter.iter().map(|_| self.general()).collect();

@@ -4,6 +4,7 @@ use super::{Cx, Few, Lanes, Src, op_inst};
 use crate::native::codes::{self, Lane, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Base, Mem, Reg};
+use crate::native::plan::Layout;
 use iced_x86::{Code, OpCodeOperandKind, Register};
 use smallvec::{SmallVec, smallvec};
 use ufc_ir::{Const, DType};
@@ -308,6 +309,9 @@ impl Cx<'_> {
             .map(|pair| {
                 let args = [pair[0], pair[pair.len() - 1]];
                 let mixed = Src::Reg(self.vec_op(VecOp::Pack8, Lane::I32, &args));
+                if self.plan.layout == Layout::Unpacked {
+                    return mixed;
+                }
                 // Per 128 bits there are now 8 lanes of each: put those of the first together.
                 if self.level == Level::Avx2 {
                     return Src::Reg(self.vec_op_imm(VecOp::Quarters, Lane::I64, &[mixed], 0xd8));

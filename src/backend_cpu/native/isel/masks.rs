@@ -4,11 +4,12 @@ use super::{Cx, Few, Held, Lanes, Src};
 use crate::native::codes::{Lane, MaskOp, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Class, Cond, MachInst, Reg};
+use crate::native::plan::Layout;
 use iced_x86::{Code, Register};
 use smallvec::smallvec;
-use ufc_ir::DType;
 use ufc_ir::func::Value;
 use ufc_ir::ops::Op;
+use ufc_ir::{Const, DType};
 
 impl Cx<'_> {
     /// A new register for a mask.
@@ -98,7 +99,17 @@ impl Cx<'_> {
 
     /// A column's masks for lanes of another width.
     pub(super) fn fit(&mut self, masks: Few<Reg>, from: usize, to: usize) -> Few<Reg> {
+        let unpacked = self.plan.layout == Layout::Unpacked;
         match (from, to, self.level) {
+            (1, 2, Level::Avx512) | (2, 1, Level::Avx512) if unpacked => {
+                self.refuse("masks in another order".to_string());
+                masks
+            }
+            (1, 2, Level::Avx2) if unpacked => {
+                let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();
+                let wide = self.unpacked(&lanes, true);
+                self.regs(&wide)
+            }
             (1, 2, Level::Avx512) | (4, 8, Level::Avx512) => masks
                 .iter()
                 .flat_map(|mask| {
@@ -266,6 +277,9 @@ impl Cx<'_> {
         yes: crate::native::mach::Block,
         no: crate::native::mach::Block,
     ) {
+        if self.branch_by_scalars(value, yes, no) {
+            return;
+        }
         match self.held[value].clone() {
             Held::Any(masks, width) => self.test(&masks, width),
             _ => {
@@ -308,6 +322,16 @@ impl Cx<'_> {
         let to = self.vector();
         match self.level {
             Level::Avx2 => {
+                let int = Lane::int(lane.width());
+                match (yes, no) {
+                    (_, Src::Splat { bits: 0, .. }) => {
+                        return self.vec_op(VecOp::And, int, &[Src::Reg(mask), yes]);
+                    }
+                    (Src::Splat { bits: 0, .. }, _) => {
+                        return self.vec_op(VecOp::AndNot, int, &[Src::Reg(mask), no]);
+                    }
+                    _ => {}
+                }
                 let code = self.code(VecOp::Blend, lane);
                 let no = self.reg(no, lane);
                 let yes = self.operand(yes, lane, code, 2);
@@ -332,12 +356,8 @@ impl Cx<'_> {
 
     /// The value where the mask is set, else zero.
     pub(super) fn keep(&mut self, mask: Reg, lane: Lane, value: Src) -> Reg {
-        if self.level == Level::Avx512 {
-            let zero = self.splat_bits(lane, 0);
-            return self.blend(mask, lane, value, zero);
-        }
-        let lane = Lane::int(lane.width());
-        self.vec_op(VecOp::And, lane, &[Src::Reg(mask), value])
+        let zero = self.splat_bits(lane, 0);
+        self.blend(mask, lane, value, zero)
     }
 
     /// `select`.
@@ -350,12 +370,72 @@ impl Cx<'_> {
             return self.set_lanes(result, saturating);
         }
         let lane = self.lane(dtype);
+        if let Some(lanes) = self.choose_by_sign(args, lane) {
+            return self.set_lanes(result, lanes);
+        }
         let mask = self.mask(args[0], lane.width());
         let (yes, no) = (self.lanes(args[1]), self.lanes(args[2]));
+        let folds = self.folds_into_choice(args, result);
         let chosen = (0..mask.len())
-            .map(|i| Src::Reg(self.blend(mask[i], lane, yes[i], no[i])))
+            .map(|i| {
+                let folded = folds.then(|| self.masked(mask[i], lane, yes[i], no[i]));
+                let blend = |cx: &mut Self| cx.blend(mask[i], lane, yes[i], no[i]);
+                Src::Reg(folded.flatten().unwrap_or_else(|| blend(self)))
+            })
             .collect();
         self.set_lanes(result, chosen);
+    }
+
+    /// A `select` by a sign, or by a single bit, which is shifted to where a blend looks for signs.
+    fn choose_by_sign(&mut self, args: &[Value], lane: Lane) -> Option<Lanes> {
+        if self.level != Level::Avx2 || lane.width() < 4 || self.uses[args[0]] != 1 {
+            return None;
+        }
+        let func = self.func;
+        let constant = |v: Value| func.constant(v).map(Const::bits);
+        let (is_not, compared) = match func.defining_op(args[0])? {
+            (Op::Not, inner) => (true, func.defining_op(inner[0])?),
+            compared => (false, compared),
+        };
+        let (op, [side, zero]) = (compared.0, *compared.1.first_chunk()?);
+        let dtype = func.dtype(side);
+        if constant(zero) != Some(0) || !dtype.is_int() || dtype.size() != lane.width() {
+            return None;
+        }
+        let (value, amount, is_set) = match (op, func.defining_op(side)) {
+            (Op::Lt, _) if dtype.is_signed() => (side, 0, true),
+            (Op::Ge, _) if dtype.is_signed() => (side, 0, false),
+            (Op::Eq | Op::Ne, Some((Op::And, parts))) => {
+                let bit = constant(parts[1]).filter(|bits| bits.is_power_of_two())?;
+                (
+                    parts[0],
+                    dtype.bits() - 1 - bit.trailing_zeros(),
+                    op == Op::Ne,
+                )
+            }
+            _ => return None,
+        };
+        let (value, yes, no) = (self.lanes(value), self.lanes(args[1]), self.lanes(args[2]));
+        let (yes, no) = if is_set == is_not {
+            (no, yes)
+        } else {
+            (yes, no)
+        };
+        let int = Lane::int(lane.width());
+        let code = self.code(VecOp::Blend, lane);
+        let each = (0..value.len()).map(|i| {
+            let mut sign = self.reg(value[i], int);
+            if amount > 0 {
+                let args = [Src::Reg(sign)];
+                sign = self.vec_op_imm(VecOp::ShiftLeftBy, int, &args, i64::from(amount));
+            }
+            let no = self.reg(no[i], lane);
+            let yes = self.operand(yes[i], lane, code, 2);
+            let to = self.vector();
+            self.emit(code, &[Arg::Def(to), Arg::Use(no), yes, Arg::Use(sign)]);
+            Src::Reg(to)
+        });
+        Some(each.collect())
     }
 
     /// A `select` that keeps a sum or difference of small unsigned integers within their range, by the one instruction

@@ -13,20 +13,25 @@ mod control;
 mod convert;
 mod divide;
 mod driver;
+mod fold;
 mod general;
 mod lanes;
 mod long;
 mod masks;
 mod memory;
+mod scalar;
+mod scale;
+mod small;
 
 use super::codes::Lane;
 use super::level::Level;
 use super::mach::{Arg, Block, Class, Mach, MachInst, Mem, Reg};
-use super::plan::Plan;
+use super::plan::{Layout, Plan};
 use iced_x86::Code;
 use smallvec::{SmallVec, smallvec};
 use ufc_ir::func::{Func, Inst, InstKind, Region, SecondaryMap, Value};
-use ufc_ir::ops::Op;
+use ufc_ir::ops::{MathFn, Op};
+use ufc_ir::passes::range;
 use ufc_ir::{Const, DType};
 use ufc_target::BackendError;
 
@@ -58,7 +63,15 @@ pub(super) fn select(
         held: SecondaryMap::new(Held::Nothing),
         uses: uses(func),
         home: homes(func),
+        flow: fold::Flow::new(func),
+        ranges: match plan.layout {
+            Layout::Wide => SecondaryMap::new((0, 0)),
+            Layout::Natural | Layout::Unpacked => range::analyze(func),
+        },
         stays_in_memory: read_at_use(func),
+        hoisted: SecondaryMap::new(false),
+        scalars: scalar::Scalars::new(func, varying, &homes(func)),
+        in_general: SecondaryMap::new(None),
         column: 0,
         is_uniform: false,
         streaming,
@@ -182,8 +195,16 @@ struct Cx<'a> {
     uses: SecondaryMap<Value, u32>,
     /// The region that computes a value.
     home: SecondaryMap<Value, Option<Region>>,
+    flow: fold::Flow,
+    /// What integers can be, where lanes are as narrow as values.
+    ranges: SecondaryMap<Value, range::Range>,
     /// Inputs that are read from memory at every use.
     stays_in_memory: SecondaryMap<Value, bool>,
+    /// Values that are computed before the loop over turns.
+    hoisted: SecondaryMap<Value, bool>,
+    scalars: scalar::Scalars,
+    /// Where integers are that are the same in every lane and needed in general registers.
+    in_general: SecondaryMap<Value, Option<Reg>>,
     /// The column that code is made for.
     column: usize,
     /// Whether the value being computed is the same in every lane, so that one vector is enough.
@@ -350,18 +371,53 @@ impl Cx<'_> {
         let func = self.func;
         let data = &func.insts[inst];
         let result = data.results[0];
+        if self.hoisted[result] {
+            return;
+        }
         match &data.kind {
             InstKind::Const(constant) => self.held[result] = Held::Const(*constant),
             InstKind::Index(_) => {}
             InstKind::Op(op) => {
                 self.is_uniform = !self.varying[result];
-                if !self.is_uniform || self.column == 0 {
+                if self.is_uniform && self.column == 0 {
+                    self.general_op(*op, &data.args, result);
+                }
+                let wanted = !self.is_uniform || self.column == 0 && !self.is_scalar_only(result);
+                if wanted {
                     self.op(*op, &data.args, result);
+                }
+                self.is_uniform = false;
+            }
+            InstKind::Math(MathFn::Scalb) => {
+                self.is_uniform = !self.varying[result];
+                if !self.is_uniform || self.column == 0 {
+                    self.scalb(&data.args, result);
                 }
                 self.is_uniform = false;
             }
             InstKind::Math(f) => self.refuse(format!("`{}`", f.info().id)),
             InstKind::If { .. } | InstKind::Loop { .. } => {}
+        }
+    }
+
+    /// Selects for what is the same in every lane and needs no branch, before the loop over turns.
+    fn hoist_uniform(&mut self) {
+        let func = self.func;
+        for inst in &func.regions[func.body].insts {
+            let data = &func.insts[*inst];
+            let ready = |value: &Value| {
+                func.constant(*value).is_some() || !matches!(self.held[*value], Held::Nothing)
+            };
+            let hoists = match data.kind {
+                InstKind::Op(op) => {
+                    op != Op::Any && !self.varying[data.results[0]] && data.args.iter().all(ready)
+                }
+                _ => false,
+            };
+            if hoists || matches!(data.kind, InstKind::Const(_)) {
+                self.straight(*inst);
+                self.hoisted[data.results[0]] = true;
+            }
         }
     }
 
@@ -383,6 +439,7 @@ impl Cx<'_> {
                 self.set_lanes(result, im);
             }
             Op::Any => self.any(args[0], result),
+            Op::MulAdd => self.fused(args, result),
             Op::Convert => self.convert(args[0], result),
             Op::Bitcast => self.bitcast(args[0], result),
             Op::Select => self.choose(args, result),
@@ -397,7 +454,6 @@ impl Cx<'_> {
             | Op::Rem
             | Op::Neg
             | Op::Abs
-            | Op::MulAdd
             | Op::Sqrt
             | Op::Min
             | Op::Max
@@ -413,6 +469,10 @@ impl Cx<'_> {
             | Op::Not
             | Op::Shl
             | Op::Shr => {
+                let folded = self.high_product(op, args);
+                if let Some(lanes) = folded.or_else(|| self.logic(result)) {
+                    return self.set_lanes(result, lanes);
+                }
                 let lanes: SmallVec<[Lanes; 3]> = args.iter().map(|v| self.lanes(*v)).collect();
                 let vectors = (0..lanes[0].len())
                     .map(|i| {
