@@ -6,7 +6,7 @@ use ufc_target::Device;
 /// The environment variable.
 const VARIABLE: &str = "UFC_CPU_LEVEL";
 
-/// What it calls the best level with Cranelift's code, whatever that level is on this processor.
+/// The device of 128-bit code through Cranelift, for the best instruction sets of this processor that it knows.
 pub(crate) const CLIF: &str = "clif";
 
 /// What the environment asks for, read once.
@@ -28,28 +28,23 @@ pub(crate) fn level(device: Option<&str>) -> Option<&str> {
     }
 }
 
-/// Puts the device first that the environment asks for; `clif` is the name that stands for [`CLIF`].
+/// Puts the device first that the environment asks for.
 ///
 /// # Errors
 /// If there is none of that name.
-pub(crate) fn order(devices: Vec<Device>, clif: &str) -> Result<Vec<Device>, String> {
-    order_by(wanted(), devices, clif)
+pub(crate) fn order(devices: Vec<Device>) -> Result<Vec<Device>, String> {
+    order_by(wanted(), devices)
 }
 
-fn order_by(
-    wanted: Option<&str>,
-    mut devices: Vec<Device>,
-    clif: &str,
-) -> Result<Vec<Device>, String> {
+fn order_by(wanted: Option<&str>, mut devices: Vec<Device>) -> Result<Vec<Device>, String> {
     let Some(wanted) = wanted else {
         return Ok(devices);
     };
-    let name = if wanted == CLIF { clif } else { wanted };
-    let Some(place) = devices.iter().position(|device| device.name == name) else {
+    let Some(place) = devices.iter().position(|device| device.name == wanted) else {
         let names: Vec<&str> = devices.iter().map(|device| device.name.as_str()).collect();
         let names = names.join(", ");
         return Err(format!(
-            "{VARIABLE} is `{wanted}`, but the levels of this processor are {names}, and {CLIF} for {clif}"
+            "{VARIABLE} is `{wanted}`, but the levels of this processor are {names}"
         ));
     };
     devices[..=place].rotate_right(1);
@@ -58,32 +53,29 @@ fn order_by(
 
 #[cfg(test)]
 mod tests {
-    use super::order_by;
+    use super::{CLIF, order_by};
     use ufc_target::Device;
 
     fn names(wanted: Option<&str>) -> Result<Vec<String>, String> {
-        let devices = ["avx512", "avx2", "avx512vl"].map(|name| Device {
+        let devices = ["avx512", "avx2", CLIF].map(|name| Device {
             name: name.to_string(),
             ..Device::default()
         });
-        let ordered = order_by(wanted, devices.to_vec(), "avx512vl")?;
+        let ordered = order_by(wanted, devices.to_vec())?;
         Ok(ordered.into_iter().map(|device| device.name).collect())
     }
 
     #[test]
     fn what_is_asked_for_comes_first() {
-        assert_eq!(names(None).unwrap(), ["avx512", "avx2", "avx512vl"]);
-        assert_eq!(names(Some("avx2")).unwrap(), ["avx2", "avx512", "avx512vl"]);
-        assert_eq!(names(Some("clif")).unwrap(), ["avx512vl", "avx512", "avx2"]);
+        assert_eq!(names(None).unwrap(), ["avx512", "avx2", "clif"]);
+        assert_eq!(names(Some("avx2")).unwrap(), ["avx2", "avx512", "clif"]);
+        assert_eq!(names(Some("clif")).unwrap(), ["clif", "avx512", "avx2"]);
     }
 
     #[test]
     fn what_is_not_there_is_named() {
         let error = names(Some("avx1024")).unwrap_err();
         assert!(error.contains("UFC_CPU_LEVEL is `avx1024`"), "{error}");
-        assert!(
-            error.contains("avx512, avx2, avx512vl, and clif"),
-            "{error}"
-        );
+        assert!(error.ends_with("are avx512, avx2, clif"), "{error}");
     }
 }

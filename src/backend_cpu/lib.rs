@@ -32,10 +32,9 @@ use vplan::Plan;
 
 /// Compiles for the processor that the process runs on.
 ///
-/// The first device is all that the processor has, or what the environment variable `UFC_CPU_LEVEL` names (or `clif`, for
-/// the best level of Cranelift's), and the default. Lesser levels of the same machine follow, or may be
-/// named in [`CompileOptions::device`] although [`Backend::devices`] does not list them, such as `sse4.1`: for
-/// measurements and tests.
+/// The first device is all that the processor has, or what the environment variable `UFC_CPU_LEVEL` names, and the
+/// default. Lesser levels of the same machine follow, `clif` for Cranelift's code last; levels of that, such as `sse4.1`, may
+/// be named in [`CompileOptions::device`] although [`Backend::devices`] does not list them: for measurements and tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuBackend;
 
@@ -50,7 +49,9 @@ impl Backend for CpuBackend {
         let names = isa::names();
         let name = names.first().ok_or_else(|| reason(isa::missing().into()))?;
         let threads = threads::all_threads();
-        let mut notes = vec![format!("128-bit vectors, {threads} threads")];
+        let mut notes = vec![format!(
+            "128-bit vectors through Cranelift, for {name}, {threads} threads"
+        )];
         if !isa.has_fma {
             notes.push("no fused multiply-add: mul_add is exact but slow".to_string());
         }
@@ -64,12 +65,12 @@ impl Backend for CpuBackend {
             })
             .collect();
         devices.push(Device {
-            name: (*name).to_string(),
+            name: choice::CLIF.to_string(),
             description: processor_name(),
             notes,
             ..Device::default()
         });
-        choice::order(devices, name).map_err(reason)
+        choice::order(devices).map_err(reason)
     }
 
     fn legality(&self, device: Option<&str>) -> &dyn Legality {

@@ -290,8 +290,15 @@ pub(crate) struct Explain {
 #[cfg(feature = "ulp")]
 #[derive(Args, Debug)]
 pub(crate) struct Ulp {
-    /// The function, such as exp
-    pub(crate) function: String,
+    /// The functions, such as exp
+    #[arg(required_unless_present = "all", value_name = "FUNCTION")]
+    pub(crate) functions: Vec<String>,
+    /// Every function; with --exhaustive, every one of one argument
+    #[arg(long, conflicts_with = "functions")]
+    pub(crate) all: bool,
+    /// Targets: errors are measured on the first, and the others must give its bits
+    #[arg(long, value_delimiter = ',', default_value = "cpu")]
+    pub(crate) target: Vec<Target>,
     /// The dtype, f32 or f64
     #[arg(long, value_parser = dtype, default_value = "f32")]
     pub(crate) dtype: DType,

@@ -1,9 +1,12 @@
-//! How far math functions are from the true results: the vector code against the correctly rounded functions of CORE-MATH.
+//! How far math functions are from the true results: compiled code against the correctly rounded functions of CORE-MATH,
+//! and whether targets agree.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crc32fast::Hasher as Crc;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use ufc::array::{Element, ToOperand};
@@ -85,22 +88,50 @@ pub(crate) struct Worst {
 }
 
 /// What a measurement found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Report {
     /// How many inputs were tried.
     pub(crate) checked: u64,
-    /// The largest error found.
+    /// The largest error that the first target makes.
     pub(crate) worst: Worst,
+    /// The CRC-32 of the first target's results as little-endian bytes, in the inputs' order, special values aside; every NaN
+    /// counts as the same.
+    pub(crate) digest: u32,
+    /// For each target after the first, what differs from the first.
+    pub(crate) others: Vec<Difference>,
+}
+
+/// Where a target gives other bits than the first one, NaN for NaN aside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Difference {
+    /// For how many inputs.
+    pub(crate) count: u64,
+    /// One of them; the second argument is 0 for functions of one.
+    pub(crate) at: [f64; 2],
+}
+
+/// What was found on some inputs.
+struct Part {
+    checked: u64,
+    worst: Worst,
+    crc: Crc,
+    others: Vec<Difference>,
+}
+
+/// Every function that can be measured, in the order of the table; only those of one argument if `is_unary`.
+pub(crate) fn names(is_unary: bool) -> impl Iterator<Item = &'static str> {
+    let all = REFERENCES.iter();
+    let wanted = all.filter(move |(_, r)| !is_unary || matches!(r, Reference::One(_)));
+    wanted.map(|(f, _)| f.info().name)
 }
 
 /// The function of this name and its reference.
 pub(crate) fn find(name: &str) -> Result<(MathFn, Reference), Failure> {
     let found = REFERENCES.iter().find(|(f, _)| f.info().name == name);
     found.copied().ok_or_else(|| {
-        let names = || REFERENCES.iter().map(|(f, _)| f.info().name);
-        let hint = match ufc_lang::resolve::suggest(name, names()) {
+        let hint = match ufc_lang::resolve::suggest(name, names(false)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+            None => format!("there are {}", names(false).collect::<Vec<_>>().join(", ")),
         };
         Failure::user(format!("no function `{name}` can be measured; {hint}"))
     })
@@ -119,21 +150,30 @@ pub(crate) fn count(every: u64) -> u64 {
     (1u64 << 32).div_ceil(every)
 }
 
+/// What to measure, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// The function.
+    pub(crate) function: MathFn,
+    /// What it is compared with.
+    pub(crate) reference: Reference,
+    /// Every so-manieth value is tried.
+    pub(crate) every: u64,
+    /// The targets, at least one. Errors are measured on the first; the others are compared with it, bit for bit.
+    pub(crate) targets: &'a [Target],
+    /// Threads; all of the machine's if none are given.
+    pub(crate) threads: Option<usize>,
+}
+
 /// Measures a function on every so-manieth f32, or on as many values and pairs that are spread over everything
 /// interesting. `done` counts them.
-pub(crate) fn measure<T: Float>(
-    function: MathFn,
-    reference: Reference,
-    every: u64,
-    threads: Option<usize>,
-    done: &AtomicU64,
-) -> Result<Report, Failure> {
-    let scan = Scan::<T>::new(function, reference, every)?;
-    let chunks = count(every).div_ceil(CHUNK);
-    let threads =
-        threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+pub(crate) fn measure<T: Float>(job: Job<'_>, done: &AtomicU64) -> Result<Report, Failure> {
+    let scan = Scan::<T>::new(job)?;
+    let chunks = count(job.every).div_ceil(CHUNK);
+    let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = job.threads.unwrap_or_else(all);
     let next = AtomicU64::new(0);
-    let total = Mutex::new(Ok(scan.special()?));
+    let total = Mutex::new(Ok(Total::new(scan.special()?)));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -143,63 +183,96 @@ pub(crate) fn measure<T: Float>(
                         return;
                     }
                     let found = scan.chunk(chunk);
-                    if let Ok(report) = &found {
-                        done.fetch_add(report.checked, Ordering::Relaxed);
+                    if let Ok(part) = &found {
+                        done.fetch_add(part.checked, Ordering::Relaxed);
                     }
                     if let Ok(mut total) = total.lock() {
-                        merge(&mut total, found);
+                        match (total.as_mut(), found) {
+                            (Ok(total), Ok(part)) => total.add(chunk, part),
+                            (Ok(_), Err(failure)) => *total = Err(failure),
+                            (Err(_), _) => {}
+                        }
                     }
                 }
             });
         }
     });
-    total
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    let total = total.into_inner();
+    let total = total.unwrap_or_else(|poisoned| poisoned.into_inner());
+    total.map(Total::report)
 }
 
-fn merge(total: &mut Result<Report, Failure>, found: Result<Report, Failure>) {
-    match (total.as_mut(), found) {
-        (Ok(total), Ok(found)) => {
-            total.checked += found.checked;
-            if found.worst.ulp > total.worst.ulp {
-                total.worst = found.worst;
-            }
+/// All that was found so far.
+struct Total {
+    sum: Part,
+    /// Of the chunks, which end in any order.
+    crcs: BTreeMap<u64, Crc>,
+}
+
+impl Total {
+    /// Begins with the special values, which have no place in the order that the digest is of.
+    fn new(special: Part) -> Total {
+        let crcs = BTreeMap::new();
+        Total { sum: special, crcs }
+    }
+
+    fn add(&mut self, chunk: u64, part: Part) {
+        self.crcs.insert(chunk, part.crc);
+        self.sum.checked += part.checked;
+        if part.worst.ulp > self.sum.worst.ulp {
+            self.sum.worst = part.worst;
         }
-        (Ok(_), Err(failure)) => *total = Err(failure),
-        (Err(_), _) => {}
+        for (sum, other) in self.sum.others.iter_mut().zip(part.others) {
+            if sum.count == 0 {
+                sum.at = other.at;
+            }
+            sum.count += other.count;
+        }
+    }
+
+    fn report(self) -> Report {
+        let mut crc = Crc::new();
+        self.crcs.values().for_each(|next| crc.combine(next));
+        Report {
+            checked: self.sum.checked,
+            worst: self.sum.worst,
+            digest: crc.finalize(),
+            others: self.sum.others,
+        }
     }
 }
 
 /// A function to measure, compiled.
-struct Scan<T> {
+struct Scan<'a, T> {
     function: MathFn,
     reference: Reference,
     every: u64,
+    targets: &'a [Target],
     ufunc: Ufunc,
     float: std::marker::PhantomData<T>,
 }
 
-impl<T: Float> Scan<T> {
-    fn new(function: MathFn, reference: Reference, every: u64) -> Result<Scan<T>, Failure> {
-        let (name, dtype) = (function.info().name, T::DTYPE);
-        let source = match reference {
+impl<T: Float> Scan<'_, T> {
+    fn new(job: Job<'_>) -> Result<Scan<'_, T>, Failure> {
+        let (name, dtype) = (job.function.info().name, T::DTYPE);
+        let source = match job.reference {
             Reference::One(_) => format!("pub fn f(x: {dtype}) -> {dtype} {{ x.{name}() }}"),
             Reference::Two(_) => {
                 format!("pub fn f(x: {dtype}, y: {dtype}) -> {dtype} {{ x.{name}(y) }}")
             }
         };
         Ok(Scan {
-            function,
-            reference,
-            every,
+            function: job.function,
+            reference: job.reference,
+            every: job.every,
+            targets: job.targets,
             ufunc: Module::from_source(name, &source)?.only()?,
             float: std::marker::PhantomData,
         })
     }
 
     /// Measures the special values and their neighbours, each with each where there are two arguments.
-    fn special(&self) -> Result<Report, Failure> {
+    fn special(&self) -> Result<Part, Failure> {
         let near = |x: f64| {
             let x = T::from_f64(x);
             [x, x.next(), x.before()]
@@ -218,7 +291,7 @@ impl<T: Float> Scan<T> {
         self.compare(&xs, &ys)
     }
 
-    fn chunk(&self, chunk: u64) -> Result<Report, Failure> {
+    fn chunk(&self, chunk: u64) -> Result<Part, Failure> {
         if is_cancelled() {
             return Err(Failure::Message(INTERRUPTED, "interrupted".to_string()));
         }
@@ -264,12 +337,40 @@ impl<T: Float> Scan<T> {
         }
     }
 
-    /// Runs the vector code and compares each result with the reference.
-    fn compare(&self, xs: &[T], ys: &[T]) -> Result<Report, Failure> {
+    /// What a target gives.
+    fn results(&self, target: &Target, xs: &[T], ys: &[T]) -> Result<Vec<T>, Failure> {
         let mut results = vec![T::from_f64(0.0); xs.len()];
-        let call = self.ufunc.on(Target::CPU).threads(1);
+        let call = self.ufunc.on(target.clone()).threads(1);
         let operands = [xs.to_operand(), ys.to_operand()];
         call.call_into(&operands[..self.ufunc.nin()], &mut results[..])?;
+        Ok(results)
+    }
+
+    /// Runs the code for every target, compares each result of the first with the reference, and the others with it.
+    fn compare(&self, xs: &[T], ys: &[T]) -> Result<Part, Failure> {
+        let (first, rest) = self
+            .targets
+            .split_first()
+            .ok_or_else(|| Failure::usage("no target to measure on"))?;
+        let results = self.results(first, xs, ys)?;
+        let mut others = Vec::new();
+        for target in rest {
+            let other = self.results(target, xs, ys)?;
+            let differ = |i: &usize| results[*i].bits() != other[*i].bits();
+            let mut places = (0..xs.len()).filter(differ);
+            let place = places.next();
+            others.push(Difference {
+                count: place.map_or(0, |_| 1 + places.count() as u64),
+                at: place.map_or([0.0; 2], |i| {
+                    [xs[i].to_f64(), ys.get(i).map_or(0.0, |y| y.to_f64())]
+                }),
+            });
+        }
+        let mut crc = Crc::new();
+        let bytes = results
+            .iter()
+            .flat_map(|x| x.bits().to_le_bytes().into_iter().take(size_of::<T>()));
+        crc.update(&bytes.collect::<Vec<u8>>());
         let mut worst = Worst::default();
         for (i, (x, got)) in xs.iter().zip(&results).enumerate() {
             let x = x.to_f64();
@@ -287,9 +388,11 @@ impl<T: Float> Scan<T> {
                 };
             }
         }
-        Ok(Report {
+        Ok(Part {
             checked: xs.len() as u64,
             worst,
+            crc,
+            others,
         })
     }
 }
@@ -305,6 +408,8 @@ pub(crate) trait Float: Element {
     const EXPONENTS: f64;
     /// From the low bits.
     fn from_bits(bits: u64) -> Self;
+    /// All of them; every NaN's are the same.
+    fn bits(self) -> u64;
     /// The nearest value.
     fn from_f64(x: f64) -> Self;
     /// The same value.
@@ -324,6 +429,11 @@ impl Float for f32 {
 
     fn from_bits(bits: u64) -> f32 {
         f32::from_bits(bits as u32)
+    }
+
+    fn bits(self) -> u64 {
+        let canonical = if self.is_nan() { f32::NAN } else { self };
+        canonical.to_bits().into()
     }
 
     fn from_f64(x: f64) -> f32 {
@@ -380,6 +490,11 @@ impl Float for f64 {
 
     fn from_bits(bits: u64) -> f64 {
         f64::from_bits(bits)
+    }
+
+    fn bits(self) -> u64 {
+        let canonical = if self.is_nan() { f64::NAN } else { self };
+        canonical.to_bits()
     }
 
     fn from_f64(x: f64) -> f64 {
@@ -457,8 +572,56 @@ mod tests {
     fn a_wrong_reference_is_noticed() {
         let wrong = Reference::One(|x| core_math::exp(x) * 1.000_001);
         let done = AtomicU64::new(0);
-        let report = measure::<f32>(MathFn::Exp, wrong, 1 << 18, Some(1), &done).unwrap();
+        let job = Job {
+            function: MathFn::Exp,
+            reference: wrong,
+            every: 1 << 18,
+            targets: &[Target::CPU],
+            threads: Some(1),
+        };
+        let report = measure::<f32>(job, &done).unwrap();
         assert!(report.worst.ulp > 5.0, "{report:?}");
         assert_eq!(done.into_inner(), 1 << 14);
+    }
+
+    #[test]
+    fn the_digest_is_that_of_all_results_in_order() {
+        let job = Job {
+            function: MathFn::Exp,
+            reference: Reference::One(core_math::exp),
+            every: 1 << 14,
+            targets: &[Target::CPU, Target::INTERP],
+            threads: Some(2),
+        };
+        let report = measure::<f32>(job, &AtomicU64::new(0)).unwrap();
+        assert_eq!(report.others[0].count, 0, "{report:?}");
+        let scan = Scan::<f32>::new(job).unwrap();
+        let xs: Vec<f32> = (0..count(job.every))
+            .map(|i| f32::from_bits((i * job.every) as u32))
+            .collect();
+        let results = scan.results(&Target::CPU, &xs, &[]).unwrap();
+        let bytes = results.iter().flat_map(|x| (x.bits() as u32).to_le_bytes());
+        assert_eq!(report.digest, crc32fast::hash(&bytes.collect::<Vec<u8>>()));
+    }
+
+    #[test]
+    fn a_target_that_gives_other_bits_is_noticed() {
+        let part = |count, at| Part {
+            checked: 3,
+            worst: Worst::default(),
+            crc: Crc::new(),
+            others: vec![Difference {
+                count,
+                at: [at, 0.0],
+            }],
+        };
+        let mut total = Total::new(part(0, 0.0));
+        total.add(1, part(2, 7.0));
+        total.add(0, part(1, 8.0));
+        let report = total.report();
+        assert_eq!(
+            (report.others[0].count, report.others[0].at),
+            (3, [7.0, 0.0])
+        );
     }
 }
