@@ -139,7 +139,7 @@ impl<const N: usize> Job for Collatz<'_, N> {
     }
 }
 
-/// The coefficients of the polynomial, the highest first, as in `rows.ufk`.
+/// The coefficients of the polynomial, the highest first, as in the example `poly12`.
 const POLY12: [f64; 13] = [
     0.0017, 0.0022, 0.0031, 0.0047, 0.0072, 0.0113, 0.0181, 0.0293, 0.0479, 0.0796, 0.1353, 0.3679,
     1.0,

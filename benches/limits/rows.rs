@@ -1,8 +1,8 @@
 //! The rows: for each the data, the hand-written code, the kernel, and the comparison of their results.
 
+use crate::functions::Functions;
 use crate::loops::{BlendU8, Clip, Collatz, Julia, Mandelbrot, Murmur, Poly12, Saxpy};
-use crate::math;
-use crate::simd::{Avx512, Simd};
+use crate::simd::Simd;
 use crate::timing::{About, Table, Timed};
 use std::ops::{Deref, DerefMut};
 use ufc::{Module, Target, Ufunc, View, ViewMut};
@@ -288,7 +288,7 @@ fn poly12(table: &mut Table<'_>, s: impl Simd) {
         table,
         "poly12 f32",
         1.21,
-        Kernel::own(table, "poly12"),
+        Kernel::example(table, "poly12"),
         x.len(),
         7f32,
         same,
@@ -300,7 +300,7 @@ fn poly12(table: &mut Table<'_>, s: impl Simd) {
         table,
         "poly12 f64",
         1.23,
-        Kernel::own(table, "poly12"),
+        Kernel::example(table, "poly12"),
         x.len(),
         7f64,
         same,
@@ -413,14 +413,14 @@ fn clip(table: &mut Table<'_>, s: impl Simd) {
 }
 
 /// The rows with math functions.
-pub(crate) fn math(table: &mut Table<'_>, s: Avx512) {
+pub(crate) fn math(table: &mut Table<'_>, s: impl Functions) {
     math_f32(table, s);
     math_f64(table, s);
     pow(table, s);
     black_scholes(table, s);
 }
 
-fn math_f32(table: &mut Table<'_>, s: Avx512) {
+fn math_f32(table: &mut Table<'_>, s: impl Functions) {
     let x = floats(1, -80.0, 80.0, ELEMENTS);
     row!(
         table,
@@ -430,7 +430,7 @@ fn math_f32(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f32,
         close,
-        |N, out| math::exp_all::<N>(s, &x, out),
+        |N, out| s.exp::<N>(&x, out),
         (&x[..])
     );
     let x = floats(1, 0.001, 1000.0, ELEMENTS);
@@ -442,7 +442,7 @@ fn math_f32(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f32,
         close,
-        |N, out| math::ln_all::<N>(s, &x, out),
+        |N, out| s.ln::<N>(&x, out),
         (&x[..])
     );
     let x = floats(1, -1e5, 1e5, ELEMENTS);
@@ -454,7 +454,7 @@ fn math_f32(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f32,
         close,
-        |N, out| math::sin_all::<N>(s, &x, out),
+        |N, out| s.sin::<N>(&x, out),
         (&x[..])
     );
     let x = floats(1, -5.0, 5.0, ELEMENTS);
@@ -466,12 +466,12 @@ fn math_f32(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f32,
         close,
-        |N, out| math::tanh_all::<N>(s, &x, out),
+        |N, out| s.tanh::<N>(&x, out),
         (&x[..])
     );
 }
 
-fn math_f64(table: &mut Table<'_>, s: Avx512) {
+fn math_f64(table: &mut Table<'_>, s: impl Functions) {
     let x = doubles(1, -700.0, 700.0, WIDE);
     row!(
         table,
@@ -481,7 +481,7 @@ fn math_f64(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f64,
         close_f64,
-        |N, out| math::exp_f64_all::<N>(s, &x, out),
+        |N, out| s.exp_f64::<N>(&x, out),
         (&x[..])
     );
     let x = doubles(1, 0.001, 1000.0, WIDE);
@@ -493,7 +493,7 @@ fn math_f64(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f64,
         close_f64,
-        |N, out| math::ln_f64_all::<N>(s, &x, out),
+        |N, out| s.ln_f64::<N>(&x, out),
         (&x[..])
     );
     let x = doubles(1, -1e5, 1e5, WIDE);
@@ -505,12 +505,12 @@ fn math_f64(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f64,
         close_f64,
-        |N, out| math::sin_f64_all::<N>(s, &x, out),
+        |N, out| s.sin_f64::<N>(&x, out),
         (&x[..])
     );
 }
 
-fn pow(table: &mut Table<'_>, s: Avx512) {
+fn pow(table: &mut Table<'_>, s: impl Functions) {
     let (x, y) = (
         floats(1, 0.01, 100.0, ELEMENTS),
         floats(2, -10.0, 10.0, ELEMENTS),
@@ -523,13 +523,13 @@ fn pow(table: &mut Table<'_>, s: Avx512) {
         x.len(),
         7f32,
         close,
-        |N, out| math::pow_all::<N>(s, &x, &y, out),
+        |N, out| s.pow::<N>(&x, &y, out),
         (&x[..], &y[..])
     );
 }
 
 /// The hand-written code fuses where the kernel does not, so prices agree only in proportion to spot and strike.
-fn black_scholes(table: &mut Table<'_>, s: Avx512) {
+fn black_scholes(table: &mut Table<'_>, s: impl Functions) {
     macro_rules! both {
         ($name:literal, $aim:literal, $numbers:ident, $f:ident, $kernel:expr, $within:literal) => {
             if table.wants($name) {
@@ -545,7 +545,7 @@ fn black_scholes(table: &mut Table<'_>, s: Avx512) {
                 in_flight!(jobs, N, [1 2 4], || {
                     let mut out = shared.borrow_mut();
                     let (call, put) = &mut *out;
-                    math::$f::<N>(s, [&spot, &strike, &years], [call, put])
+                    s.$f::<N>([&spot, &strike, &years], [call, put])
                 });
                 jobs.push(Box::new(|| {
                     let out = (&mut theirs.0[..], &mut theirs.1[..]);
@@ -567,7 +567,7 @@ fn black_scholes(table: &mut Table<'_>, s: Avx512) {
         "black_scholes f32",
         1.41,
         floats,
-        black_scholes_all,
+        black_scholes,
         kernel,
         1e-6
     );
@@ -576,7 +576,7 @@ fn black_scholes(table: &mut Table<'_>, s: Avx512) {
         "black_scholes f64",
         1.27,
         doubles,
-        black_scholes_f64_all,
+        black_scholes_f64,
         kernel,
         1e-15
     );

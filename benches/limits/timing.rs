@@ -51,9 +51,15 @@ impl<'a> Table<'a> {
         self.is_measured
     }
 
-    /// Whether the row is selected.
+    /// Whether the level is selected: by its name, or because no level is named.
+    pub(crate) fn is_selected(&self) -> bool {
+        self.words.contains(&self.level) || !self.words.iter().any(is_level)
+    }
+
+    /// Whether the row is selected: by a part of its name, or because no row is.
     pub(crate) fn wants(&self, name: &str) -> bool {
-        self.words.is_empty() || self.words.iter().any(|word| name.contains(word))
+        let mut words = self.words.iter().filter(|word| !is_level(word)).peekable();
+        words.peek().is_none() || words.any(|word| name.contains(word))
     }
 
     /// Runs every job once; measures them if that is wanted. The last job is the kernel, the others are the limit with
@@ -96,6 +102,11 @@ impl<'a> Table<'a> {
             println!("{}: {} rows agree", self.level, self.rows);
         }
     }
+}
+
+/// Whether a word is the name of a level.
+fn is_level(word: &&str) -> bool {
+    ["avx512", "avx2", "clif"].contains(word)
 }
 
 /// The least time of each job in seconds; they take turns.

@@ -174,6 +174,22 @@ pub(crate) fn polar_to_cartesian(r: f32, theta: f32) -> (f32, f32) {
 }
 
 #[vectorize]
+pub(crate) fn poly12<T: Float>(x: T) -> T {
+    let p = x.mul_add(0.0017, 0.0022);
+    let p = x.mul_add(p, 0.0031);
+    let p = x.mul_add(p, 0.0047);
+    let p = x.mul_add(p, 0.0072);
+    let p = x.mul_add(p, 0.0113);
+    let p = x.mul_add(p, 0.0181);
+    let p = x.mul_add(p, 0.0293);
+    let p = x.mul_add(p, 0.0479);
+    let p = x.mul_add(p, 0.0796);
+    let p = x.mul_add(p, 0.1353);
+    let p = x.mul_add(p, 0.3679);
+    x.mul_add(p, 1.0)
+}
+
+#[vectorize]
 pub(crate) fn saxpy(a: f32, x: f32, y: f32) -> f32 {
     a * x + y
 }

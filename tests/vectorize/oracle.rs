@@ -178,6 +178,8 @@ oracle! {
     murmur_hash: murmur_hash, (key: u32), same_bits;
     murmur_hash_u64: murmur_hash_u64, (key: u64), same_bits;
     polar_to_cartesian: polar_to_cartesian, (r: f32 = 0.0..10.0, theta: f32 = -100.0..100.0), near;
+    poly12_f32: poly12 as of_generic(kernels::poly12::of::<f32>()), (x: f32), same_bits;
+    poly12_f64: poly12 as of_generic(kernels::poly12::of::<f64>()), (x: f64), same_bits;
     saxpy: saxpy, (a: f32, x: f32, y: f32), same_bits;
     sigmoid: sigmoid, (x: f32), near;
 }

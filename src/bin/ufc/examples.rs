@@ -25,6 +25,7 @@ pub(crate) const EXAMPLES: &[(&str, &str)] = &[
     example!("mandelbrot_smooth"),
     example!("murmur_hash"),
     example!("polar_to_cartesian"),
+    example!("poly12"),
     example!("saxpy"),
     example!("sigmoid"),
 ];
