@@ -1,6 +1,6 @@
 //! The hand-written math functions of every width behind one trait.
 
-use crate::simd::{Avx2, Avx512, Math, Xmm};
+use crate::simd::{Avx2, Avx512, EnterMath, Xmm};
 use crate::{math, narrow};
 
 /// Math functions over slices, `N` vectors in flight.

@@ -12,6 +12,8 @@ fn main() {
 }
 
 #[cfg(target_arch = "x86_64")]
+mod each;
+#[cfg(target_arch = "x86_64")]
 mod functions;
 #[cfg(target_arch = "x86_64")]
 mod loops;
@@ -51,7 +53,7 @@ fn main() {
 #[cfg(target_arch = "x86_64")]
 fn level(
     name: &'static str,
-    s: impl simd::Simd + functions::Functions,
+    s: impl simd::Enter + functions::Functions,
     is_measured: bool,
     words: &[&str],
 ) {

@@ -2,14 +2,15 @@
 //!
 //! The methods are those of `src/math`, as nothing better is known without the instructions of AVX-512; but arguments are
 //! bounded where the kernels also give what lies beyond the normal range, `sin` takes none that need the long reduction, and
-//! the power of f32 is computed in f64. `N` vectors of a group follow each other; the processor overlaps them.
+//! the power of f32 is computed in f64. Every step is done for `N` vectors before the next.
 #![expect(
     clippy::approx_constant,
     clippy::excessive_precision,
     reason = "coefficients stand as they were computed"
 )]
 
-use crate::simd::{Math, MathJob};
+use crate::each::Each;
+use crate::simd::{Math, MathJob, Simd};
 
 const SHIFT: f32 = 12582912.0;
 const SHIFT_F64: f64 = 6755399441055744.0;
@@ -105,22 +106,11 @@ fn ln<S: Math>(s: S, x: S::F) -> S::F {
     let exponent = s.and(s.sub32(x, s.u32(0x3f3504f3)), s.u32(0xff800000));
     let f = s.sub(s.float(s.sub32(x, exponent)), s.f32(1.0));
     let k = s.to_f32(exponent);
-    let p = horner(
-        s,
-        f,
-        [
-            -0.07638896,
-            0.12765664,
-            -0.13159992,
-            0.14201035,
-            -0.1662332,
-            0.20001262,
-            -0.25000823,
-            0.3333333,
-            -0.5,
-        ],
-    );
-    s.fma(k, s.f32(8.262958e-8), s.fma(p, s.mul(f, f), f))
+    let z = s.mul(f, f);
+    let even = horner(s, z, [-0.07638896, -0.13159992, -0.1662332, -0.25000823, -0.5]);
+    let odd = horner(s, z, [0.12765664, 0.14201035, 0.20001262, 0.3333333]);
+    let p = s.fma(odd, f, even);
+    s.fma(k, s.f32(8.262958e-8), s.fma(p, z, f))
 }
 
 /// The exponent k, and f between sqrt(1/2) - 1 and sqrt(2) - 1 with x = 2^k (1 + f).
@@ -402,18 +392,14 @@ macro_rules! jobs {
         impl<const N: usize> MathJob for $name<'_, N> {
             #[inline(always)]
             fn run<S: Math>(self, $s: S) {
-                let lanes = S::BYTES / size_of::<$type>();
-                let group = N * lanes;
+                let $s = Each::<S, N>($s);
+                let lanes = N * S::BYTES / size_of::<$type>();
                 let n = [$(self.$arg.len(),)+ $(self.$out.len()),+].into_iter().min().unwrap_or(0);
                 $(let $out = self.$out;)+
-                for at in (0..n / group).map(|i| i * group) {
-                    $(let $arg = &self.$arg[at..at + group];)+
-                    $(let $out = &mut $out[at..at + group];)+
-                    for i in (0..N).map(|i| i * lanes) {
-                        $(let $arg = $s.load(&$arg[i..]);)+
-                        let mut results = $results.into_iter();
-                        $($s.store(&mut $out[i..], results.next().expect("a result for each output"));)+
-                    }
+                for at in (0..n / lanes).map(|i| i * lanes) {
+                    $(let $arg = $s.load(&self.$arg[at..at + lanes]);)+
+                    let mut results = $results.into_iter();
+                    $($s.store(&mut $out[at..at + lanes], results.next().expect("a result for each output"));)+
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::functions::Functions;
 use crate::loops::{BlendU8, Clip, Collatz, Julia, Mandelbrot, Murmur, Poly12, Saxpy};
-use crate::simd::Simd;
+use crate::simd::Enter;
 use crate::timing::{About, Table, Timed};
 use std::ops::{Deref, DerefMut};
 use ufc::{Module, Target, Ufunc, View, ViewMut};
@@ -115,7 +115,7 @@ macro_rules! in_flight {
 }
 
 /// The rows without math functions.
-pub(crate) fn loops(table: &mut Table<'_>, s: impl Simd) {
+pub(crate) fn loops(table: &mut Table<'_>, s: impl Enter) {
     mandelbrot(table, s);
     julia(table, s);
     collatz(table, s);
@@ -135,7 +135,7 @@ fn picture(table: &Table<'_>) -> (usize, usize) {
     }
 }
 
-fn mandelbrot(table: &mut Table<'_>, s: impl Simd) {
+fn mandelbrot(table: &mut Table<'_>, s: impl Enter) {
     if !table.wants("mandelbrot f32") {
         return;
     }
@@ -170,7 +170,7 @@ fn mandelbrot(table: &mut Table<'_>, s: impl Simd) {
     assert_eq!(ours, theirs, "mandelbrot");
 }
 
-fn julia(table: &mut Table<'_>, s: impl Simd) {
+fn julia(table: &mut Table<'_>, s: impl Enter) {
     if !table.wants("julia f64") {
         return;
     }
@@ -262,7 +262,7 @@ fn close_f64(name: &str, a: &[f64], b: &[f64]) {
     }
 }
 
-fn collatz(table: &mut Table<'_>, s: impl Simd) {
+fn collatz(table: &mut Table<'_>, s: impl Enter) {
     let count = if table.is_measured() {
         1 << 16
     } else {
@@ -282,7 +282,7 @@ fn collatz(table: &mut Table<'_>, s: impl Simd) {
     );
 }
 
-fn poly12(table: &mut Table<'_>, s: impl Simd) {
+fn poly12(table: &mut Table<'_>, s: impl Enter) {
     let x = floats(1, -1.0, 1.0, ELEMENTS);
     row!(
         table,
@@ -309,7 +309,7 @@ fn poly12(table: &mut Table<'_>, s: impl Simd) {
     );
 }
 
-fn blend_u8(table: &mut Table<'_>, s: impl Simd) {
+fn blend_u8(table: &mut Table<'_>, s: impl Enter) {
     let bytes = |seed| Aligned::of(random(seed, 0.0, 256.0, 1 << 18).map(|x| x as u8), 0);
     let (base, light) = (bytes(1), bytes(2));
     row!(
@@ -330,7 +330,7 @@ fn blend_u8(table: &mut Table<'_>, s: impl Simd) {
     );
 }
 
-fn murmur(table: &mut Table<'_>, s: impl Simd) {
+fn murmur(table: &mut Table<'_>, s: impl Enter) {
     let file = "kernels/examples/murmur_hash.ufk";
     let key = Aligned::of((0..ELEMENTS as u32).collect::<Vec<_>>().into_iter(), 0);
     row!(
@@ -367,7 +367,7 @@ fn many(table: &Table<'_>) -> usize {
     }
 }
 
-fn saxpy(table: &mut Table<'_>, s: impl Simd) {
+fn saxpy(table: &mut Table<'_>, s: impl Enter) {
     if table.wants("saxpy f32, 64 Mi") {
         let n = many(table);
         let (x, y) = (floats(1, -1.0, 1.0, n), floats(2, -1.0, 1.0, n));
@@ -390,7 +390,7 @@ fn saxpy(table: &mut Table<'_>, s: impl Simd) {
     }
 }
 
-fn clip(table: &mut Table<'_>, s: impl Simd) {
+fn clip(table: &mut Table<'_>, s: impl Enter) {
     if table.wants("clip f32, 64 Mi") {
         let x = floats(1, 0.0, 1.0, many(table));
         row!(

@@ -11,6 +11,16 @@ pub(crate) trait Job {
     fn run<S: Simd>(self, s: S);
 }
 
+/// Vectors of some width that code can be entered for: where functions have the instructions enabled.
+pub(crate) trait Enter: Simd {
+    fn enter(self, job: impl Job);
+}
+
+/// The same for math functions.
+pub(crate) trait EnterMath: Math {
+    fn enter_math(self, job: impl MathJob);
+}
+
 /// Vectors: `F` of f32, `D` of f64, `I` of integers, and masks `M` for 32-bit and `N` for 64-bit lanes.
 pub(crate) trait Simd: Copy {
     type F: Vector;
@@ -21,9 +31,6 @@ pub(crate) trait Simd: Copy {
 
     /// Bytes in a vector.
     const BYTES: usize;
-
-    /// Runs a job in a function that has the instructions enabled.
-    fn enter(self, job: impl Job);
 
     fn f32(self, x: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
@@ -111,9 +118,6 @@ pub(crate) trait Simd: Copy {
 /// What math functions need besides, for vectors without the special instructions of AVX-512.
 #[rustfmt::skip]
 pub(crate) trait Math: Simd {
-    /// Runs a job with math functions in a function that has the instructions enabled.
-    fn enter_math(self, job: impl MathJob);
-
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     fn sqrt(self, a: Self::F) -> Self::F;
     fn div_d(self, a: Self::D, b: Self::D) -> Self::D;
@@ -158,6 +162,7 @@ pub(crate) trait MathJob {
 
 /// Vectors: plain bits.
 pub(crate) trait Vector: Copy {}
+impl<V: Vector, const K: usize> Vector for [V; K] {}
 impl Vector for __m512 {}
 impl Vector for __m512d {}
 impl Vector for __m512i {}
@@ -212,29 +217,29 @@ impl Avx512 {
     }
 }
 
-#[target_feature(enable = "avx2,fma")]
-fn enter_avx2(job: impl Job) {
-    job.run(Avx2(()));
+/// What enters a function that has the instructions enabled.
+macro_rules! enter {
+    ($($trait:ident::$method:ident($job:ident) of $type:ident = $features:literal;)*) => { $(
+        impl $trait for $type {
+            #[inline(always)]
+            fn $method(self, job: impl $job) {
+                #[target_feature(enable = $features)]
+                fn inside(job: impl $job) {
+                    job.run($type(()));
+                }
+                // SAFETY: `self` exists only where the processor has the instructions.
+                unsafe { inside(job) }
+            }
+        }
+    )* };
 }
 
-#[target_feature(enable = "avx2,fma")]
-fn enter_math_avx2(job: impl MathJob) {
-    job.run(Avx2(()));
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn enter_xmm(job: impl Job) {
-    job.run(Xmm(()));
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn enter_math_xmm(job: impl MathJob) {
-    job.run(Xmm(()));
-}
-
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-fn enter_avx512(job: impl Job) {
-    job.run(Avx512(()));
+enter! {
+    Enter::enter(Job) of Xmm = "avx2,fma";
+    Enter::enter(Job) of Avx2 = "avx2,fma";
+    Enter::enter(Job) of Avx512 = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl";
+    EnterMath::enter_math(MathJob) of Xmm = "avx2,fma";
+    EnterMath::enter_math(MathJob) of Avx2 = "avx2,fma";
 }
 
 /// Methods from rows `name(arguments) -> result = expression of intrinsics`.
@@ -260,7 +265,6 @@ impl Simd for Avx512 {
     const BYTES: usize = 64;
 
     methods! {
-        fn enter(job: impl Job) -> () = enter_avx512(job);
         fn f32(x: f32) -> __m512 = _mm512_set1_ps(x);
         fn add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         fn sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
@@ -322,7 +326,6 @@ impl Simd for Avx2 {
     const BYTES: usize = 32;
 
     methods! {
-        fn enter(job: impl Job) -> () = enter_avx2(job);
         fn f32(x: f32) -> __m256 = _mm256_set1_ps(x);
         fn add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         fn sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
@@ -396,7 +399,6 @@ impl Simd for Xmm {
     const BYTES: usize = 16;
 
     methods! {
-        fn enter(job: impl Job) -> () = enter_xmm(job);
         fn f32(x: f32) -> __m128 = _mm_set1_ps(x);
         fn add(a: __m128, b: __m128) -> __m128 = _mm_add_ps(a, b);
         fn sub(a: __m128, b: __m128) -> __m128 = _mm_sub_ps(a, b);
@@ -462,7 +464,6 @@ impl Simd for Xmm {
 #[rustfmt::skip]
 impl Math for Avx2 {
     methods! {
-        fn enter_math(job: impl MathJob) -> () = enter_math_avx2(job);
         fn div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
         fn sqrt(a: __m256) -> __m256 = _mm256_sqrt_ps(a);
         fn div_d(a: __m256d, b: __m256d) -> __m256d = _mm256_div_pd(a, b);
@@ -503,7 +504,6 @@ impl Math for Avx2 {
 #[rustfmt::skip]
 impl Math for Xmm {
     methods! {
-        fn enter_math(job: impl MathJob) -> () = enter_math_xmm(job);
         fn div(a: __m128, b: __m128) -> __m128 = _mm_div_ps(a, b);
         fn sqrt(a: __m128) -> __m128 = _mm_sqrt_ps(a);
         fn div_d(a: __m128d, b: __m128d) -> __m128d = _mm_div_pd(a, b);
