@@ -107,9 +107,9 @@ fn ln<S: Math>(s: S, x: S::F) -> S::F {
     let f = s.sub(s.float(s.sub32(x, exponent)), s.f32(1.0));
     let k = s.to_f32(exponent);
     let z = s.mul(f, f);
-    let even = horner(s, z, [-0.07638896, -0.13159992, -0.1662332, -0.25000823, -0.5]);
+    let even = horner(s, z, [-0.07638896, -0.13159992, -0.1662332, -0.25000823]);
     let odd = horner(s, z, [0.12765664, 0.14201035, 0.20001262, 0.3333333]);
-    let p = s.fma(odd, f, even);
+    let p = s.fma(f, s.fma(f, even, odd), s.f32(-0.5));
     s.fma(k, s.f32(8.262958e-8), s.fma(p, z, f))
 }
 
