@@ -208,6 +208,16 @@ operations! {
         I64 INVALID EVEX_Vpsraq_zmm_k1z_zmmm512b64_imm8;
         I16 VEX_Vpsraw_ymm_ymm_imm8 EVEX_Vpsraw_zmm_k1z_zmmm512_imm8;
     }
+    /// Bits rotated left by an immediate.
+    RotateBy {
+        I32 INVALID EVEX_Vprold_zmm_k1z_zmmm512b32_imm8;
+        I64 INVALID EVEX_Vprolq_zmm_k1z_zmmm512b64_imm8;
+    }
+    /// Bits rotated left, each lane by its own amount modulo the width.
+    Rotate {
+        I32 INVALID EVEX_Vprolvd_zmm_k1z_zmm_zmmm512b32;
+        I64 INVALID EVEX_Vprolvq_zmm_k1z_zmm_zmmm512b64;
+    }
     /// The first is multiplied by the second, and the third added.
     Fma213 {
         F32 VEX_Vfmadd213ps_ymm_ymm_ymmm256 EVEX_Vfmadd213ps_zmm_k1z_zmm_zmmm512b32_er;

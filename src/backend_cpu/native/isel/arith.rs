@@ -152,9 +152,20 @@ impl Cx<'_> {
     /// The low 64 bits of a product, from products of 32-bit halves.
     fn long_product(&mut self, a: Src, b: Src) -> Reg {
         let lane = Lane::I64;
-        let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
-        let [a_high, b_high] =
-            [a, b].map(|v| Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, lane, &[v], 32)));
+        let (a, b) = match a {
+            Src::Splat { .. } => (b, a),
+            _ => (a, b),
+        };
+        let a = Src::Reg(self.reg(a, lane));
+        let high = |cx: &mut Self, v| cx.vec_op_imm(VecOp::ShiftRightBy, lane, &[v], 32);
+        let a_high = Src::Reg(high(self, a));
+        let (b, b_high) = match b {
+            Src::Splat { bits, .. } => (b, self.splat_bits(lane, bits >> 32)),
+            _ => {
+                let b = Src::Reg(self.reg(b, lane));
+                (b, Src::Reg(high(self, b)))
+            }
+        };
         let left = self.vec_op(VecOp::MulLow, lane, &[a_high, b]);
         let right = self.vec_op(VecOp::MulLow, lane, &[a, b_high]);
         let middle = self.vec_op(VecOp::Add, lane, &[Src::Reg(left), Src::Reg(right)]);

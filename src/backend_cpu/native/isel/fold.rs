@@ -11,6 +11,7 @@ use iced_x86::Code;
 use smallvec::{SmallVec, smallvec};
 use ufc_ir::func::{Func, Region, SecondaryMap, Value, ValueDef};
 use ufc_ir::ops::Op;
+use ufc_ir::{Const, DType};
 
 /// How a product and what is added to it are negated, and the operation for each place that the result's register may
 /// come from: [`VecOp::Fma213`], [`VecOp::Fma231`], [`VecOp::Fma132`].
@@ -215,11 +216,68 @@ impl Cx<'_> {
         let (op, args) = self.func.defining_op(value)?;
         let sign = 1 << (dtype.bits() - 1);
         match op {
+            Op::Or if self.rotation(value).is_some() => None,
             Op::And | Op::Or | Op::Xor | Op::Not if dtype.is_int() => Some((op, args, None)),
             Op::Neg if dtype.is_float() => Some((Op::Xor, args, Some(sign))),
             Op::Abs if dtype.is_float() => Some((Op::And, args, Some(sign - 1))),
             _ => None,
         }
+    }
+
+    /// What is rotated left, and by how much: `(x << n) | (x >> -n)`, amounts being taken modulo the width.
+    fn rotation(&self, value: Value) -> Option<(Value, Value)> {
+        let func = self.func;
+        let dtype = func.dtype(value);
+        if self.level != Level::Avx512 || !matches!(dtype, DType::U32 | DType::U64) {
+            return None;
+        }
+        let (Op::Or, parts) = func.defining_op(value)? else {
+            return None;
+        };
+        let [a, b] = [0, 1].map(|i| func.defining_op(parts[i]));
+        let (left, right) = match (a?, b?) {
+            ((Op::Shl, left), (Op::Shr, right)) | ((Op::Shr, right), (Op::Shl, left)) => {
+                (left, right)
+            }
+            _ => return None,
+        };
+        let number = |v: Value| func.constant(v).map(Const::bits);
+        // Amounts are u32 at first, where 0 - n is the same modulo any width.
+        let amount = |v: Value| match func.defining_op(v) {
+            Some((Op::Convert, inner)) if func.dtype(inner[0]) == DType::U32 => inner[0],
+            _ => v,
+        };
+        let (forth, back) = (amount(left[1]), amount(right[1]));
+        let is_back = match (number(forth), number(back), func.defining_op(back)) {
+            (Some(n), Some(m), _) => (n + m).is_multiple_of(u128::from(dtype.bits())),
+            (None, None, Some((Op::Sub, sides))) => {
+                number(sides[0]) == Some(0) && sides[1] == forth
+            }
+            (None, None, Some((Op::Neg, sides))) => sides[0] == forth,
+            _ => false,
+        };
+        (is_back && left[0] == right[0]).then_some((left[0], left[1]))
+    }
+
+    /// A rotation, by the instruction that there is for it.
+    pub(super) fn rotate(&mut self, result: Value) -> Option<Lanes> {
+        let (value, amount) = self.rotation(result)?;
+        let dtype = self.func.dtype(result);
+        let lane = self.lane(dtype);
+        let lanes = self.lanes(value);
+        if let Some(amount) = self.func.constant(amount) {
+            let amount = (amount.bits() % u128::from(dtype.bits())) as i64;
+            let each = |src: &Src| {
+                let value = [Src::Reg(self.reg(*src, lane))];
+                Src::Reg(self.vec_op_imm(VecOp::RotateBy, lane, &value, amount))
+            };
+            return Some(lanes.iter().map(each).collect());
+        }
+        let amounts = self.lanes(amount);
+        let rotated = self.zip(&lanes, &amounts, |cx, value, amount| {
+            cx.vec_op(VecOp::Rotate, lane, &[value, amount])
+        });
+        Some(rotated.into_iter().map(Src::Reg).collect())
     }
 
     /// Gathers what a value is a function of, given the values that are looked into; false if that is too much.

@@ -470,6 +470,7 @@ impl Cx<'_> {
             | Op::Shl
             | Op::Shr => {
                 let folded = self.high_product(op, args);
+                let folded = folded.or_else(|| self.rotate(result));
                 if let Some(lanes) = folded.or_else(|| self.logic(result)) {
                     return self.set_lanes(result, lanes);
                 }
