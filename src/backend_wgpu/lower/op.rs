@@ -166,6 +166,7 @@ impl Lowerer<'_> {
             DType::F64 if self.caps.exact_fma64 => call("fma", atoms),
             DType::F64 => call("fma_f64", atoms),
             _ if self.caps.exact_fma32 => self.kept(dtype, call("fma", atoms)),
+            _ if self.caps.f64 => call("fma_f32_in_f64", atoms),
             _ => call("fma_f32", atoms),
         }
     }

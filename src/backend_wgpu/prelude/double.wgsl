@@ -62,158 +62,120 @@ fn u32_of_f64(x: f64) -> u32 {
     return select(select(0u, 0xffffffffu, x > 0lf), whole, inside);
 }
 
-// The integer below |x| < 2^64.
+// The integer below 1 <= |x| < 2^64.
 fn u64_below_f64(x: f64) -> u64 {
-    let bits = bitcast<u64>(x) & 0x7ffffffffffffffflu;
-    let exponent = i32(u32(bits >> 52u)) - 1075i;
+    let bits = bitcast<u64>(x);
+    let exponent = u32((bits >> 52u) & 0x7fflu);
     let mantissa = (bits & 0xffffffffffffflu) | 0x10000000000000lu;
-    if (exponent >= 0i) {
-        return mantissa << (u32(exponent) & 63u);
-    }
-    return mantissa >> min(u32(-exponent), 63u);
+    // One of the two amounts is 0.
+    return (mantissa << (max(exponent, 1075u) - 1075u)) >> (1075u - min(exponent, 1075u));
 }
 
 fn u64_of_f64(x: f64) -> wide {
-    if ((x >= 1lf) & (x < 18446744073709551616lf)) {
-        return u64_below_f64(x);
-    }
-    return select(0lu, 0xfffffffffffffffflu, x > 1lf);
+    let inside = (x >= 1lf) & (x < 18446744073709551616lf);
+    let outside = select(0lu, 0xfffffffffffffffflu, x > 1lf);
+    return select(outside, u64_below_f64(select(1lf, x, inside)), inside);
 }
 
 fn i64_of_f64(x: f64) -> wide {
-    if ((abs(x) >= 1lf) & (abs(x) < 9223372036854775808lf)) {
-        let size = u64_below_f64(x);
-        return select(size, 0lu - size, x < 0lf);
-    }
-    return select(select(0lu, 0x8000000000000000lu, x < -1lf), 0x7ffffffffffffffflu, x > 1lf);
+    let inside = (abs(x) >= 1lf) & (abs(x) < 9223372036854775808lf);
+    let size = u64_below_f64(select(1lf, x, inside));
+    let whole = select(size, 0lu - size, x < 0lf);
+    let outside = select(select(0lu, 0x8000000000000000lu, x < -1lf), 0x7ffffffffffffffflu, x > 1lf);
+    return select(outside, whole, inside);
 }
 
-fn normal_parts_f64(bits: u64) -> vec2<u64> {
-    var fraction = bits & 0xffffffffffffflu;
-    var exponent = bits >> 52u;
-    if (exponent != 0lu) {
-        return vec2<u64>(exponent + 1000lu, fraction | 0x10000000000000lu);
-    }
-    let high = u32(fraction >> 32u);
-    let zeros = select(countLeadingZeros(high), 32u + countLeadingZeros(u32(fraction & 0xfffffffflu)), high == 0u);
-    let shift = min(zeros, 63u) - 11u;
-    return vec2<u64>(1001lu - u64(shift), fraction << shift);
+// A subnormal number times 2^64; others as they are.
+fn normal_f64(x: f64) -> f64 {
+    return select(x, x * 18446744073709551616lf, abs(x) < 2.2250738585072014e-308lf);
 }
 
-// The product of two numbers of 64 bits as (low, high).
-fn product_pair_u64(a: u64, b: u64) -> vec2<u64> {
-    let al = a & 0xfffffffflu;
-    let ah = a >> 32u;
-    let bl = b & 0xfffffffflu;
-    let bh = b >> 32u;
-    let low = al * bl;
-    let m1 = ah * bl + (low >> 32u);
-    let m2 = al * bh + (m1 & 0xfffffffflu);
-    return vec2<u64>((m2 << 32u) | (low & 0xfffffffflu), ah * bh + (m1 >> 32u) + (m2 >> 32u));
+// Exponent of such a number, 1023 more than it is. Zero has the least.
+fn exponent_f64(x: f64, normal: f64) -> i64 {
+    let biased = bitcast<i64>((bitcast<u64>(normal) >> 52u) & 0x7fflu);
+    return biased - select(0li, 64li, abs(x) < 2.2250738585072014e-308lf);
 }
 
-fn shift_left_u64s(x: vec2<u64>, amount: u32) -> vec2<u64> {
-    if (amount == 0u) {
-        return x;
-    }
-    if (amount >= 64u) {
-        return vec2<u64>(0lu, x.x << (amount - 64u));
-    }
-    return vec2<u64>(x.x << amount, (x.y << amount) | (x.x >> (64u - amount)));
+// The number with another exponent, which is 1023 more than it is.
+fn with_exponent_f64(x: f64, biased: i64) -> f64 {
+    return bitcast<f64>((bitcast<u64>(x) & 0x800ffffffffffffflu) | (bitcast<u64>(biased) << 52u));
 }
 
-fn shift_right_jam_u64s(x: vec2<u64>, amount: u32) -> vec2<u64> {
-    if (amount == 0u) {
-        return x;
-    }
-    if (amount > 127u) {
-        return vec2<u64>(select(0lu, 1lu, (x.x | x.y) != 0lu), 0lu);
-    }
-    if (amount >= 64u) {
-        let s = amount - 64u;
-        var lost = x.x;
-        if (s != 0u) {
-            lost = lost | (x.y << (64u - s));
-        }
-        return vec2<u64>((x.y >> s) | select(0lu, 1lu, lost != 0lu), 0lu);
-    }
-    let lost = x.x << (64u - amount);
-    return vec2<u64>((x.x >> amount) | (x.y << (64u - amount)) | select(0lu, 1lu, lost != 0lu), x.y >> amount);
+// The upper half of the bits of a number of ordinary size; the rest has half of them too, as it has a sign.
+fn upper_f64(x: f64) -> f64 {
+    return bitcast<f64>((bitcast<u64>(x) + 0x4000000lu) & 0xfffffffff8000000lu);
 }
 
-fn leading_zeros_u64(x: u64) -> u32 {
-    let high = u32(x >> 32u);
-    return select(countLeadingZeros(high), 32u + countLeadingZeros(u32(x & 0xfffffffflu)), high == 0u);
+// What rounding leaves of a + b (Knuth).
+fn sum_error_f64(a: f64, b: f64, sum: f64) -> f64 {
+    let second = sum - a;
+    return (a - (sum - second)) + (b - second);
 }
 
-// The f64 next to a number of 128 bits times 2^exponent, rounded to nearest, ties to even.
-fn round_u64s(x: vec2<u64>, exponent: i32, sign: u64) -> f64 {
-    let zeros = select(leading_zeros_u64(x.y), 64u + leading_zeros_u64(x.x), x.y == 0lu);
-    if (zeros == 128u) {
-        return bitcast<f64>(sign);
-    }
-    var m = shift_left_u64s(x, zeros);
-    var biased = 127i - i32(zeros) + exponent + 1023i;
-    if (biased >= 2047i) {
-        return bitcast<f64>(sign | 0x7ff0000000000000lu);
-    }
-    if (biased < 1i) {
-        m = shift_right_jam_u64s(m, u32(1i - biased));
-        biased = 1i;
-    }
-    let rest = ((m.y & 0x7fflu) << 1u) | select(0lu, 1lu, m.x != 0lu);
-    let kept = m.y >> 11u;
-    let up = (rest > 0x800lu) | ((rest == 0x800lu) & ((kept & 1lu) == 1lu));
-    let bits = (u64(u32(biased - 1i)) << 52u) + kept + select(0lu, 1lu, up);
-    return bitcast<f64>(sign | bits);
+// The sum, to odd: of the two numbers around one that is none, the one whose last bit is set.
+fn odd_sum_f64(a: f64, b: f64) -> f64 {
+    let sum = a + b;
+    let error = sum_error_f64(a, b, sum);
+    let bits = bitcast<u64>(sum);
+    let is_less = ((bits ^ bitcast<u64>(error)) >> 63u) == 1lu;
+    let next = select(bits + 1lu, bits - 1lu, is_less);
+    return bitcast<f64>(select(next, bits, (error == 0lf) | ((bits & 1lu) == 1lu)));
 }
 
-// a * b + c with one rounding.
+// a * b + c with one rounding: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums" (2008), on numbers
+// that are scaled such that nothing overflows. No branches: Mesa's llvmpipe takes time that grows with their square.
 fn fma_f64(a: f64, b: f64, c: f64) -> f64 {
-    let ua = bitcast<u64>(a);
-    let ub = bitcast<u64>(b);
-    let uc = bitcast<u64>(c);
-    let ma = ua & 0x7ffffffffffffffflu;
-    let mb = ub & 0x7ffffffffffffffflu;
-    let mc = uc & 0x7ffffffffffffffflu;
+    let na = normal_f64(a);
+    let nb = normal_f64(b);
+    let nc = normal_f64(c);
+    let c_exponent = exponent_f64(c, nc) - 1023li;
+    // The result is scaled by 2^scale. What is far below the other summand is as good as any number that is.
+    let product_exponent = exponent_f64(a, na) + exponent_f64(b, nb) - 2046li;
+    let scale = select(product_exponent, c_exponent - 120li, c_exponent - product_exponent > 120li);
+    let distance = select(c_exponent - scale, -120li, c_exponent - scale < -120li);
+    let x = with_exponent_f64(na, 1023li);
+    let y = with_exponent_f64(nb, 1023li);
+    let z = select(with_exponent_f64(nc, distance + 1023li), 0lf, c == 0lf);
+    // The product as a sum (Dekker), and that with z as one.
+    let xh = upper_f64(x);
+    let yh = upper_f64(y);
+    let xl = x - xh;
+    let yl = y - yh;
+    let product = x * y;
+    let product_rest = (((xh * yh - product) + xh * yl) + xl * yh) + xl * yl;
+    let low_sum = z + product_rest;
+    let sum = product + low_sum;
+    let rest = odd_sum_f64(sum_error_f64(z, product_rest, low_sum), sum_error_f64(product, low_sum, sum));
+    // A result that will be subnormal is rounded where its bits end, by a number whose bits end there.
+    let sign = bitcast<u64>(sum + rest) & 0x8000000000000000lu;
+    let least = with_exponent_f64(0lf, 1li - scale);
+    let is_small = (scale < -900li) & (abs(sum) < least);
+    let rounder = select(0lf, bitcast<f64>(bitcast<u64>(least) | sign), is_small);
+    let high = rounder + sum;
+    let rounded = (high + odd_sum_f64(sum_error_f64(rounder, sum, high), rest)) - rounder;
+    let result = bitcast<f64>((bitcast<u64>(rounded) & 0x7ffffffffffffffflu) | sign);
+    let half = scale >> 1u;
+    let scaled = result * with_exponent_f64(0lf, half + 1023li) * with_exponent_f64(0lf, scale - half + 1023li);
+    // The product of two finite numbers is taken as finite, whatever it would overflow to.
     let infinite = 0x7ff0000000000000lu;
-    if ((ma >= infinite) | (mb >= infinite) | (mc >= infinite)) {
-        return select(a * b + c, c, (ma < infinite) & (mb < infinite));
-    }
-    let product_sign = (ua ^ ub) & 0x8000000000000000lu;
-    let sign = uc & 0x8000000000000000lu;
-    if ((ma == 0lu) | (mb == 0lu)) {
-        return bitcast<f64>(select(uc, product_sign & sign, mc == 0lu));
-    }
-    // Exponents are 1000 more than they are, so that they are not negative.
-    let pa = normal_parts_f64(ma);
-    let pb = normal_parts_f64(mb);
-    var product = shift_left_u64s(product_pair_u64(pa.y, pb.y), 20u);
-    let product_exponent = i32(u32(pa.x)) + i32(u32(pb.x)) - 2000i - 2150i - 20i;
-    if (mc == 0lu) {
-        return round_u64s(product, product_exponent, product_sign);
-    }
-    let pc = normal_parts_f64(mc);
-    var addend = vec2<u64>(0lu, pc.y << 9u);
-    let addend_exponent = i32(u32(pc.x)) - 1000i - 1075i - 73i;
-    let exponent = max(product_exponent, addend_exponent);
-    product = shift_right_jam_u64s(product, u32(exponent - product_exponent));
-    addend = shift_right_jam_u64s(addend, u32(exponent - addend_exponent));
-    if (sign == product_sign) {
-        let low = product.x + addend.x;
-        let sum = vec2<u64>(low, product.y + addend.y + select(0lu, 1lu, low < addend.x));
-        return round_u64s(sum, exponent, sign);
-    }
-    let swap = (product.y < addend.y) | ((product.y == addend.y) & (product.x < addend.x));
-    var more = product;
-    var less = addend;
-    if (swap) {
-        more = addend;
-        less = product;
-    }
-    let rest = vec2<u64>(more.x - less.x, more.y - less.y - select(0lu, 1lu, more.x < less.x));
-    let result_sign = select(product_sign, sign, swap);
-    return round_u64s(rest, exponent, select(result_sign, 0lu, (rest.x | rest.y) == 0lu));
+    let is_finite = ((bitcast<u64>(a) & infinite) < infinite) & ((bitcast<u64>(b) & infinite) < infinite);
+    let is_c_finite = (bitcast<u64>(c) & infinite) < infinite;
+    let is_plain = is_finite & is_c_finite & !((a == 0lf) | (b == 0lf));
+    let special = select(a * b + c, c, is_finite & !is_c_finite);
+    return select(special, scaled, is_plain);
+}
+
+// The same on f32: the product is exact in f64, and a sum that is rounded to odd may be rounded again.
+fn fma_f32_in_f64(a: f32, b: f32, c: f32) -> f32 {
+    let product = f64(a) * f64(b);
+    let sum = product + f64(c);
+    let error = sum_error_f64(product, f64(c), sum);
+    let bits = bitcast<u64>(sum);
+    let is_less = ((bits ^ bitcast<u64>(error)) >> 63u) == 1lu;
+    let next = select(bits + 1lu, bits - 1lu, is_less);
+    // Of infinities and NaN the error is NaN.
+    let is_inexact = (error < 0lf) | (error > 0lf);
+    return f32(bitcast<f64>(select(bits, next, is_inexact & ((bits & 1lu) == 0lu))));
 }
 
 fn c128_of(re_low: u32, re_high: u32, im_low: u32, im_high: u32) -> vec2<f64> {

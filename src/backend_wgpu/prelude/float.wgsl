@@ -51,31 +51,22 @@ fn normal_parts(bits: u32) -> vec2<i32> {
     return vec2<i32>(select(1i - i32(shift), exponent, is_normal), i32(mantissa));
 }
 
-// 64 bits as (low, high), shifted right by 0 to 63 and more; what falls out is remembered in the lowest bit.
+// 64 bits as (low, high), shifted right by 0 to 63; what falls out is remembered in the lowest bit.
 fn shift_right_jam(x: vec2<u32>, amount: u32) -> vec2<u32> {
-    if (amount == 0u) {
-        return x;
-    }
-    if (amount > 63u) {
-        return vec2<u32>(u32((x.x | x.y) != 0u), 0u);
-    }
-    if (amount >= 32u) {
-        let s = amount - 32u;
-        let lost = x.x | select(0u, x.y << ((32u - s) & 31u), s != 0u);
-        return vec2<u32>((x.y >> s) | u32(lost != 0u), 0u);
-    }
-    let lost = x.x << (32u - amount);
-    return vec2<u32>((x.x >> amount) | (x.y << (32u - amount)) | u32(lost != 0u), x.y >> amount);
+    let is_far = amount >= 32u;
+    let s = amount & 31u;
+    let low = select(x.x, x.y, is_far);
+    let high = select(x.y, 0u, is_far);
+    let lost = ((low << 1u) << (31u - s)) | select(0u, x.x, is_far);
+    return vec2<u32>((low >> s) | ((high << 1u) << (31u - s)) | u32(lost != 0u), high >> s);
 }
 
 fn shift_left_pair(x: vec2<u32>, amount: u32) -> vec2<u32> {
-    if (amount == 0u) {
-        return x;
-    }
-    if (amount >= 32u) {
-        return vec2<u32>(0u, x.x << (amount - 32u));
-    }
-    return vec2<u32>(x.x << amount, (x.y << amount) | (x.x >> (32u - amount)));
+    let is_far = amount >= 32u;
+    let s = amount & 31u;
+    let low = select(x.x, 0u, is_far);
+    let high = select(x.y, x.x, is_far);
+    return vec2<u32>(low << s, (high << s) | ((low >> 1u) >> (31u - s)));
 }
 
 // The product of two 32-bit numbers as (low, high).
@@ -92,28 +83,19 @@ fn product_pair(a: u32, b: u32) -> vec2<u32> {
 
 // The f32 next to a number of 64 bits times 2^exponent, rounded to nearest, ties to even.
 fn round_pair(x: vec2<u32>, exponent: i32, sign: u32) -> f32 {
-    let high = countLeadingZeros(x.y);
-    let zeros = select(high, 32u + countLeadingZeros(x.x), x.y == 0u);
-    if (zeros == 64u) {
-        return bitcast<f32>(sign);
-    }
-    var m = shift_left_pair(x, zeros);
-    var biased = 63i - i32(zeros) + exponent + 127i;
-    if (biased >= 255i) {
-        return bitcast<f32>(sign | 0x7f800000u);
-    }
-    if (biased < 1i) {
-        m = shift_right_jam(m, u32(1i - biased));
-        biased = 1i;
-    }
+    let zeros = select(countLeadingZeros(x.y), 32u + countLeadingZeros(x.x), x.y == 0u);
+    let is_zero = zeros == 64u;
+    let biased = 190i - i32(zeros) + exponent;
+    // What is too small for a normal number has fewer bits.
+    let m = shift_right_jam(shift_left_pair(x, zeros & 63u), u32(clamp(1i - biased, 0i, 63i)));
     let rest = ((m.y & 0xffu) << 1u) | u32(m.x != 0u);
     let kept = m.y >> 8u;
     let up = u32((rest > 0x100u) | ((rest == 0x100u) & ((kept & 1u) == 1u)));
-    let bits = (u32(biased - 1i) << 23u) + kept + up;
-    return bitcast<f32>(sign | min(bits, 0x7f800000u));
+    let bits = (u32(clamp(biased, 1i, 255i) - 1i) << 23u) + kept + up;
+    return bitcast<f32>(sign | select(min(bits, 0x7f800000u), 0u, is_zero));
 }
 
-// a * b + c with one rounding.
+// a * b + c with one rounding. No branches: Mesa's llvmpipe takes time that grows with their square.
 fn fma_f32(a: f32, b: f32, c: f32) -> f32 {
     let ua = bitcast<u32>(a);
     let ub = bitcast<u32>(b);
@@ -121,42 +103,38 @@ fn fma_f32(a: f32, b: f32, c: f32) -> f32 {
     let ma = ua & 0x7fffffffu;
     let mb = ub & 0x7fffffffu;
     let mc = uc & 0x7fffffffu;
-    let special = max(max(ma, mb), mc) >= 0x7f800000u;
-    if (special) {
-        // The product of two finite numbers is taken as finite, whatever it would overflow to.
-        let finite = (ma < 0x7f800000u) & (mb < 0x7f800000u);
-        return select(a * b + c, c, finite);
-    }
     let product_sign = (ua ^ ub) & 0x80000000u;
-    if ((ma == 0u) | (mb == 0u)) {
-        let zero = select(0u, 0x80000000u, (product_sign & uc) != 0u);
-        return bitcast<f32>(select(uc, zero, mc == 0u));
-    }
     let pa = normal_parts(ma);
     let pb = normal_parts(mb);
-    var product = shift_left_pair(product_pair(u32(pa.y), u32(pb.y)), 14u);
-    let product_exponent = pa.x + pb.x - 314i;
-    if (mc == 0u) {
-        return round_pair(product, product_exponent, product_sign);
-    }
     let pc = normal_parts(mc);
-    var addend = vec2<u32>(0u, u32(pc.y) << 6u);
-    let addend_exponent = pc.x - 188i;
-    let exponent = max(product_exponent, addend_exponent);
-    product = shift_right_jam(product, u32(exponent - product_exponent));
-    addend = shift_right_jam(addend, u32(exponent - addend_exponent));
-    let sign = uc & 0x80000000u;
-    if (sign == product_sign) {
-        let low = product.x + addend.x;
-        let sum = vec2<u32>(low, product.y + addend.y + u32(low < addend.x));
-        return round_pair(sum, exponent, sign);
-    }
-    let swap = (product.y < addend.y) | ((product.y == addend.y) & (product.x < addend.x));
-    let more = select(product, addend, swap);
-    let less = select(addend, product, swap);
-    let rest = vec2<u32>(more.x - less.x, more.y - less.y - u32(more.x < less.x));
-    let is_zero = (rest.x | rest.y) == 0u;
-    return round_pair(rest, exponent, select(select(product_sign, sign, swap), 0u, is_zero));
+    let product = shift_left_pair(product_pair(u32(pa.y), u32(pb.y)), 14u);
+    let product_exponent = pa.x + pb.x - 314i;
+    let addend = vec2<u32>(0u, u32(pc.y) << 6u);
+    let distance = select(pc.x - 188i - product_exponent, 0i, mc == 0u);
+    // The one with the lesser exponent is moved to where the other is, and negated if the signs differ.
+    let is_addend_first = distance > 0i;
+    let first = select(product, addend, is_addend_first);
+    let second = shift_right_jam(select(addend, product, is_addend_first), min(u32(abs(distance)), 63u));
+    let differ = (product_sign ^ uc) >> 31u;
+    let mask = 0u - differ;
+    let low = (second.x ^ mask) + differ;
+    let sum_low = first.x + low;
+    let carries = (differ & u32(second.x == 0u)) + u32(sum_low < low);
+    let sum_high = first.y + (second.y ^ mask) + carries;
+    let is_negative = sum_high >> 31u;
+    let flip = 0u - is_negative;
+    let size_low = (sum_low ^ flip) + is_negative;
+    let size = vec2<u32>(size_low, (sum_high ^ flip) + (is_negative & u32(sum_low == 0u)));
+    let first_sign = select(product_sign, uc & 0x80000000u, is_addend_first);
+    let sign = (first_sign ^ (is_negative << 31u)) & (0u - u32((size.x | size.y) != 0u));
+    let exponent = product_exponent + max(distance, 0i);
+    let finite = bitcast<u32>(round_pair(size, exponent, sign));
+    // The product of two finite numbers is taken as finite, whatever it would overflow to.
+    let is_product_finite = max(ma, mb) < 0x7f800000u;
+    let special = select(bitcast<u32>(a * b + c), uc, is_product_finite);
+    let zero = select(uc, product_sign & uc, mc == 0u);
+    let result = select(finite, zero, min(ma, mb) == 0u);
+    return bitcast<f32>(select(result, special, max(max(ma, mb), mc) >= 0x7f800000u));
 }
 
 // C's fmod, exact: the mantissa of the remainder, eight bits of the exponents' difference at a time.
@@ -216,12 +194,9 @@ fn odd_f32_of_words(low: u32, high: u32) -> u32 {
     let x = vec2<u32>(low, high);
     let top = countLeadingZeros(x.y);
     let zeros = select(top, 32u + countLeadingZeros(x.x), x.y == 0u);
-    if (zeros == 64u) {
-        return 0u;
-    }
-    let m = shift_left_pair(x, zeros);
+    let m = shift_left_pair(x, zeros & 63u);
     let lost = ((m.y & 0xffu) | m.x) != 0u;
-    return ((63u - zeros + 126u) << 23u) + ((m.y >> 8u) | u32(lost));
+    return select(((63u - zeros + 126u) << 23u) + ((m.y >> 8u) | u32(lost)), 0u, zeros == 64u);
 }
 
 fn bf16_of_words(low: u32, high: u32, sign: u32) -> u32 {
@@ -262,13 +237,11 @@ fn f32_of_i64(x: wide) -> f32 {
 // The integer below a finite |x| < 2^64 as (low, high).
 fn words_of_f32(x: f32) -> vec2<u32> {
     let bits = bitcast<u32>(x) & 0x7fffffffu;
-    let exponent = i32(bits >> 23u) - 150i;
-    let mantissa = vec2<u32>((bits & 0x7fffffu) | 0x800000u, 0u);
-    if (exponent >= 0i) {
-        return shift_left_pair(mantissa, u32(exponent));
-    }
-    let amount = min(u32(-exponent), 31u);
-    return vec2<u32>(mantissa.x >> amount, 0u);
+    let exponent = bits >> 23u;
+    let mantissa = (bits & 0x7fffffu) | 0x800000u;
+    // One of the two amounts is 0.
+    let whole = mantissa >> min(150u - min(exponent, 150u), 31u);
+    return shift_left_pair(vec2<u32>(whole, 0u), max(exponent, 150u) - 150u);
 }
 
 fn u64_of_f32(x: f32) -> wide {

@@ -1,10 +1,7 @@
 // Operations on integers of 64 bits that are the same for either form of them.
 
 fn wide_select(a: wide, b: wide, take_b: bool) -> wide {
-    if (take_b) {
-        return b;
-    }
-    return a;
+    return select(a, b, take_b);
 }
 
 fn wide_of_i32(x: i32) -> wide {

@@ -29,10 +29,7 @@ fn wide_mul(a: wide, b: wide) -> wide {
 }
 
 fn wide_div_u(a: wide, b: wide) -> wide {
-    if (b == 0lu) {
-        return 0lu;
-    }
-    return a / b;
+    return select(a / max(b, 1lu), 0lu, b == 0lu);
 }
 
 fn wide_and(a: wide, b: wide) -> wide {

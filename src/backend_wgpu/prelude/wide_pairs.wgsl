@@ -75,26 +75,21 @@ fn wide_shl(a: wide, amount: u32) -> wide {
 }
 
 fn wide_shr_u(a: wide, amount: u32) -> wide {
-    let s = amount & 63u;
-    if (s == 0u) {
-        return a;
-    }
-    if (s >= 32u) {
-        return vec2<u32>(a.y >> (s - 32u), 0u);
-    }
-    return vec2<u32>((a.x >> s) | (a.y << (32u - s)), a.y >> s);
+    let is_far = (amount & 32u) != 0u;
+    let s = amount & 31u;
+    let low = select(a.x, a.y, is_far);
+    let high = select(a.y, 0u, is_far);
+    return vec2<u32>((low >> s) | ((high << 1u) << (31u - s)), high >> s);
 }
 
 fn wide_shr_s(a: wide, amount: u32) -> wide {
-    let s = amount & 63u;
-    let high = bitcast<i32>(a.y);
-    if (s == 0u) {
-        return a;
-    }
-    if (s >= 32u) {
-        return vec2<u32>(bitcast<u32>(high >> (s - 32u)), bitcast<u32>(high >> 31u));
-    }
-    return vec2<u32>((a.x >> s) | (a.y << (32u - s)), bitcast<u32>(high >> s));
+    let is_far = (amount & 32u) != 0u;
+    let s = amount & 31u;
+    let sign = bitcast<i32>(a.y) >> 31u;
+    let low = select(a.x, a.y, is_far);
+    let high = select(bitcast<i32>(a.y), sign, is_far);
+    let above = bitcast<u32>(high);
+    return vec2<u32>((low >> s) | ((above << 1u) << (31u - s)), bitcast<u32>(high >> s));
 }
 
 fn wide_eq(a: wide, b: wide) -> bool {

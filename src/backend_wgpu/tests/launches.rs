@@ -108,7 +108,7 @@ fn every_length_of_packed_results_keeps_to_itself() {
         let (x, y) = (b.param("x", dtype), b.param("y", DType::F32));
         b.finish(vec![x, y]);
         for n in (0..12).chain([63, 64, 65, 255, 257]) {
-            check(&func, n, n as u64, false);
+            check(&func, n, n as u64);
         }
     }
 }

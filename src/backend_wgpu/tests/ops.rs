@@ -1,10 +1,10 @@
 //! Every core operation and function on every dtype.
 
-use super::check;
+use super::{check, check_on};
 use ufc_ir::builder::Builder;
 use ufc_ir::ops::{Accuracy, AnyOp, MathFn, Op};
-use ufc_ir::testing::for_seeds;
-use ufc_ir::{DType, Func};
+use ufc_ir::testing::{Rng, for_seeds};
+use ufc_ir::{Const, DType, Func, eval};
 
 /// A function that does one operation on its parameters.
 fn single(op: AnyOp, dtype: DType, to: Option<DType>) -> Func {
@@ -60,7 +60,7 @@ fn run(keep: impl Fn(&Func) -> bool + std::panic::RefUnwindSafe) {
     for_seeds(1, &[], |seed| {
         let mut failed = Vec::new();
         for func in &cases {
-            let checked = std::panic::catch_unwind(|| check(func, 203, seed, is_slow(func)));
+            let checked = std::panic::catch_unwind(|| check(func, 203, seed));
             if let Err(cause) = checked {
                 let text = cause.downcast_ref::<String>().cloned().unwrap_or_default();
                 failed.push(text.chars().take(400).collect::<String>());
@@ -81,14 +81,6 @@ fn is_repeated(op: AnyOp, dtype: DType) -> bool {
     let AnyOp::Math(f) = op else { return false };
     let is_exact = f.info().accuracy == Accuracy::Exact;
     !is_exact && matches!(dtype, DType::F16 | DType::BF16 | DType::C128)
-}
-
-/// Functions for which a GL driver takes seconds: what they are made of is tested there by others.
-fn is_slow(func: &Func) -> bool {
-    let name = func.name.split(' ').next().unwrap_or_default();
-    let mut named = AnyOp::named(name);
-    let of_math = |op| matches!(op, AnyOp::Math(f) if f.info().accuracy != Accuracy::Exact);
-    named.any(of_math) && !matches!(name, "exp2" | "sqrt" | "hypot")
 }
 
 fn is_math(func: &Func) -> bool {
@@ -113,4 +105,53 @@ fn conversions_give_the_interpreters_bits() {
 #[test]
 fn functions_give_the_interpreters_bits() {
     run(is_math);
+}
+
+/// Numbers of which products and sums meet: exponents near each other, near the ends of the range, and sums that cancel.
+fn meeting_triples(rng: &mut Rng, dtype: DType, n: usize) -> Vec<Vec<Const>> {
+    let (fraction, bias) = match dtype {
+        DType::F32 => (23, 127u64),
+        _ => (52, 1023),
+    };
+    let near = |rng: &mut Rng, low: u64, width: u64| {
+        let bits = rng.bits();
+        let sign = (bits >> 63) << (dtype.bits() - 1);
+        let exponent = low + rng.bits() % width;
+        let bits = sign | exponent << fraction | bits & ((1 << fraction) - 1);
+        Const::from_bits(dtype, bits.into())
+    };
+    let mut columns = vec![Vec::with_capacity(n); 3];
+    for i in 0..n {
+        let whole = 2 * bias + 1;
+        let triple = match i % 4 {
+            0 => [bias; 3].map(|b| near(rng, b - 30, 60)),
+            1 => [
+                near(rng, 0, bias),
+                near(rng, bias / 2, bias / 2),
+                near(rng, 0, bias / 8),
+            ],
+            2 => [whole; 3].map(|w| near(rng, 0, w)),
+            _ => {
+                let (a, b) = (near(rng, bias - 2, 4), near(rng, bias - 2, 4));
+                let product = eval::eval(Op::Mul, &[a, b], dtype);
+                [a, b, eval::eval(Op::Neg, &[product], dtype)]
+            }
+        };
+        for (column, value) in columns.iter_mut().zip(triple) {
+            column.push(value);
+        }
+    }
+    columns
+}
+
+/// Made of other operations where the device's own does not round once: of integers, of f64 or of sums with their errors.
+#[test]
+fn products_and_sums_are_rounded_once() {
+    for dtype in [DType::F32, DType::F64] {
+        let func = single(AnyOp::Core(Op::MulAdd), dtype, None);
+        for_seeds(1, &[], |seed| {
+            let columns = meeting_triples(&mut Rng::new(seed), dtype, 1 << 14);
+            check_on(&func, &columns, 1 << 14);
+        });
+    }
 }
