@@ -2,7 +2,7 @@
 
 use super::Lowerer;
 use crate::wgsl::{Atom, Expr};
-use ufc_ir::func::Value;
+use ufc_ir::func::{Func, InstKind, Value, ValueDef};
 use ufc_ir::ops::Op;
 use ufc_ir::{DType, Kind};
 
@@ -58,7 +58,7 @@ impl Lowerer<'_> {
         }
         let mut atoms = self.atoms(args);
         if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div) {
-            atoms = self.opaque(dtype, args, atoms);
+            atoms = self.opaque(op, dtype, args, atoms);
         }
         let expr = match op {
             Op::Add | Op::Sub | Op::Mul => self.sum(op, dtype, atoms),
@@ -118,8 +118,9 @@ impl Lowerer<'_> {
     }
 
     /// Operands of a float operation such that no driver takes a short cut. Mesa's gallivm drops `+ 0.0` (which makes -0
-    /// a +0), and takes `0.0 * x`, `0.0 / x` and `x - x` for 0, whatever x is.
-    fn opaque(&mut self, dtype: DType, args: &[Value], mut atoms: Vec<Atom>) -> Vec<Atom> {
+    /// a +0), and takes `0.0 * x`, `0.0 / x` and `x - x` for 0, whatever x is. GL drivers, which may assume that there are no
+    /// NaNs and infinities, do so for `x + -x` and `x / x` too.
+    fn opaque(&mut self, op: Op, dtype: DType, args: &[Value], mut atoms: Vec<Atom>) -> Vec<Atom> {
         if !dtype.is_float() {
             return atoms;
         }
@@ -133,7 +134,9 @@ impl Lowerer<'_> {
                 hide(self, atom);
             }
         }
-        if args.len() == 2 && args[0] == args[1] {
+        let constant = |arg: &Value| self.func.constant(*arg).is_some();
+        let may_cancel = self.caps.keep && op != Op::Mul && !args.iter().any(constant);
+        if may_cancel || congruent(self.func, args[0], args[1], CONGRUENCE_DEPTH) {
             hide(self, &mut atoms[1]);
         }
         atoms
@@ -247,6 +250,32 @@ impl Lowerer<'_> {
             _ => Expr::Binary(infix(op), a, b),
         }
     }
+}
+
+/// How many operations deep values are compared.
+const CONGRUENCE_DEPTH: usize = 8;
+
+/// Whether two values are the same for what a driver's compiler can see: made by the same operations from the same values.
+fn congruent(func: &Func, a: Value, b: Value, depth: usize) -> bool {
+    if a == b {
+        return true;
+    }
+    let (ValueDef::Result(x, i), ValueDef::Result(y, j)) = (func.values[a].def, func.values[b].def)
+    else {
+        return false;
+    };
+    let (x, y) = (&func.insts[x], &func.insts[y]);
+    let is_plain = matches!(x.kind, InstKind::Op(_) | InstKind::Const(_));
+    depth > 0
+        && is_plain
+        && x.kind == y.kind
+        && i == j
+        && func.dtype(a) == func.dtype(b)
+        && x.args.len() == y.args.len()
+        && x.args
+            .iter()
+            .zip(&y.args)
+            .all(|(a, b)| congruent(func, *a, *b, depth - 1))
 }
 
 fn infix(op: Op) -> &'static str {
