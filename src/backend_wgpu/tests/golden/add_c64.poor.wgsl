@@ -23,10 +23,12 @@ fn element(x0_x: vec2<f32>, x1_y: vec2<f32>) -> Results {
     let v2 = x0_x.y;
     let v4 = x1_y.x;
     let v5 = x1_y.y;
-    let t1 = v1 + v4;
-    let v6 = hide_f32(t1);
-    let t2 = v2 + v5;
-    let v7 = hide_f32(t2);
+    let t1 = hide_f32(v4);
+    let t2 = v1 + t1;
+    let v6 = hide_f32(t2);
+    let t3 = hide_f32(v5);
+    let t4 = v2 + t3;
+    let v7 = hide_f32(t4);
     let v8 = vec2<f32>(v6, v7);
     return Results(v8);
 }

@@ -15,8 +15,9 @@ struct Results {
 }
 
 fn element(x0_x: f32, x1_y: f32) -> Results {
-    let t1 = x0_x + x1_y;
-    let v2 = hide_f32(t1);
+    let t1 = hide_f32(x1_y);
+    let t2 = x0_x + t1;
+    let v2 = hide_f32(t2);
     return Results(v2);
 }
 
