@@ -1,7 +1,10 @@
 //! Adapters and devices: found when first asked for, opened when first used, their errors kept from panicking.
 
+use crate::kept::Kept;
 use crate::memory::Pool;
 use crate::probe;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use ufc_target::{BackendError, Device, DeviceKind, Unavailable};
@@ -46,6 +49,8 @@ pub(crate) struct Limits {
     pub(crate) workgroups: u32,
     /// Most bytes that a part of a launch on host memory takes on the device.
     pub(crate) part: u64,
+    /// Most bytes of one buffer.
+    pub(crate) buffer: u64,
     /// Most turns that the loops of one element may take together.
     pub(crate) turns: u32,
 }
@@ -87,7 +92,7 @@ impl Found {
     }
 
     /// Whether it was opened and then lost.
-    fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         matches!(self.opened.get(), Some(Ok(gpu)) if gpu.lost().is_some())
     }
 }
@@ -144,7 +149,8 @@ pub(crate) fn with_f64() -> Vec<String> {
         .collect()
 }
 
-fn find() -> Vec<Found> {
+/// What there is, in order of preference. Starts drivers.
+pub(crate) fn find() -> Vec<Found> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: Backends::VULKAN | Backends::METAL | Backends::DX12 | Backends::GL,
         // No debugging layers: they write to the terminal.
@@ -261,6 +267,10 @@ pub(crate) struct Gpu {
     /// Whether there were launches since the flag was last looked at.
     pub(crate) has_looped: AtomicBool,
     lost: Arc<Mutex<Option<String>>>,
+    /// The name of the file for what the driver made of shaders; none if it gives nothing out.
+    pub(crate) kept_name: Option<String>,
+    /// What it made of them, by the folder where it is kept.
+    kept: Mutex<BTreeMap<PathBuf, Option<Arc<Kept>>>>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -273,7 +283,8 @@ impl Gpu {
     fn open(name: &str, adapter: &wgpu::Adapter) -> Result<Gpu, BackendError> {
         let has = adapter.features();
         let info = adapter.get_info();
-        let mut features = has & (Features::SHADER_INT64 | Features::PASSTHROUGH_SHADERS);
+        let mut features = has
+            & (Features::SHADER_INT64 | Features::PASSTHROUGH_SHADERS | Features::PIPELINE_CACHE);
         if has.contains(WIDE) {
             features |= WIDE;
         }
@@ -328,6 +339,7 @@ impl Gpu {
                 bindings: has_limits.max_storage_buffers_per_shader_stage,
                 workgroups: has_limits.max_compute_workgroups_per_dimension,
                 part: PART.min(binding),
+                buffer: has_limits.max_buffer_size,
                 turns: TURNS,
             },
             takes_spirv,
@@ -335,7 +347,23 @@ impl Gpu {
             status: OnceLock::new(),
             has_looped: AtomicBool::new(false),
             lost,
+            kept_name: match features.contains(Features::PIPELINE_CACHE) {
+                true => wgpu::util::pipeline_cache_key(&info),
+                false => None,
+            },
+            kept: Mutex::default(),
         })
+    }
+
+    /// What the driver made of shaders, as kept in a folder; none if it gives nothing out.
+    pub(crate) fn kept(&self, folder: &Path) -> Option<Arc<Kept>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = kept.get(folder) {
+            return found.clone();
+        }
+        let opened = Kept::open(self, folder).map(Arc::new);
+        kept.insert(folder.to_path_buf(), opened.clone());
+        opened
     }
 
     fn lost_text(&self) -> MutexGuard<'_, Option<String>> {
@@ -399,6 +427,10 @@ impl Gpu {
             submission_index: until,
             timeout: None,
         });
+        if polled.is_err() {
+            // The submission may have been refused because the device is lost, which only comes to be known by this.
+            let _ = self.device.poll(wgpu::PollType::Poll);
+        }
         if let Some(lost) = self.lost() {
             return Err(lost);
         }

@@ -6,6 +6,7 @@
 //! their arithmetic is worth, `launch` cuts a call into parts that fit the device.
 
 mod device;
+mod kept;
 mod launch;
 mod legal;
 mod lower;
@@ -59,7 +60,8 @@ impl Backend for WgpuBackend {
         let gpu = device::adapter(options.device.as_deref())?.gpu()?;
         check_dtypes(func.func(), &gpu)?;
         let element = lower::lower(func, &gpu.caps)?;
-        Ok(Arc::new(WgpuLoop::new(gpu, element)?))
+        let kept = options.cache.as_deref().and_then(|folder| gpu.kept(folder));
+        Ok(Arc::new(WgpuLoop::new(gpu, element, kept)?))
     }
 
     fn emit(

@@ -85,12 +85,12 @@ impl Lent {
     /// # Errors
     /// [`BackendError::OutOfMemory`], also after the pool was emptied.
     pub(crate) fn new(gpu: &Arc<Gpu>, usage: Use, bytes: u64) -> Result<Lent, BackendError> {
+        if let Some(lost) = gpu.lost() {
+            return Err(lost);
+        }
         // Few sizes, so that buffers are found again: powers of two, and eighths between for large ones.
         let step = (bytes.next_power_of_two() / 8).max(256);
-        let size = bytes
-            .max(16)
-            .next_multiple_of(step)
-            .min(gpu.device.limits().max_buffer_size);
+        let size = bytes.max(16).next_multiple_of(step).min(gpu.limits.buffer);
         let size = size.max(bytes.next_multiple_of(4));
         let buffer = match gpu.pool.take(usage, size) {
             Some(buffer) => buffer,
@@ -138,7 +138,7 @@ impl Drop for Lent {
 }
 
 fn create(gpu: &Gpu, usage: Use, size: u64) -> Result<wgpu::Buffer, BackendError> {
-    if size > gpu.device.limits().max_buffer_size {
+    if size > gpu.limits.buffer {
         return Err(BackendError::OutOfMemory {
             device: format!("wgpu:{}", gpu.name),
             bytes: size,

@@ -5,6 +5,7 @@
 )]
 
 use crate::device::Gpu;
+use crate::kept::Kept;
 use crate::validate;
 use std::borrow::Cow;
 use ufc_target::BackendError;
@@ -20,13 +21,18 @@ pub(crate) struct Pipeline {
 ///
 /// # Errors
 /// What naga or the driver has to say, which is a bug of ours, or what the device reports.
-pub(crate) fn build(gpu: &Gpu, text: &str, storage: u32) -> Result<Pipeline, BackendError> {
+pub(crate) fn build(
+    gpu: &Gpu,
+    text: &str,
+    storage: u32,
+    kept: Option<&Kept>,
+) -> Result<Pipeline, BackendError> {
     let valid = validate::validate(text, &gpu.caps)?;
     let spirv = match gpu.takes_spirv {
         true => Some(valid.spirv()?),
         false => None,
     };
-    gpu.checked(0, || {
+    let built = gpu.checked(0, || {
         let module = match spirv {
             Some(words) => module_of_spirv(gpu, words),
             None => module_of_text(gpu, text),
@@ -65,10 +71,14 @@ pub(crate) fn build(gpu: &Gpu, text: &str, storage: u32) -> Result<Pipeline, Bac
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
+                cache: kept.map(|kept| &kept.raw),
             });
         Pipeline { raw, group }
-    })
+    })?;
+    if let Some(kept) = kept {
+        kept.save();
+    }
+    Ok(built)
 }
 
 fn module_of_spirv(gpu: &Gpu, words: Vec<u32>) -> wgpu::ShaderModule {

@@ -98,7 +98,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
 /// Runs a shader of 256 invocations on words; gives so many words of results.
 fn run(gpu: &Gpu, text: &str, words: &[u32], results: usize) -> Result<Vec<u32>, BackendError> {
-    let pipeline = pipeline::build(gpu, text, 2)?;
+    let pipeline = pipeline::build(gpu, text, 2, None)?;
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     let make = |usage, size: usize| Lent::unpooled(gpu, usage, size as u64);
     let arguments = make(Use::Arguments, 16)?;

@@ -17,6 +17,8 @@ mod run;
 mod targets;
 #[cfg(feature = "ulp")]
 mod ulp;
+#[cfg(all(feature = "wgpu", target_os = "linux"))]
+mod wgpu;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -19,10 +19,12 @@ use ufc_target::legality::CoreOnly;
 
 use crate::harness::exec::{Kernel, Mismatch};
 use crate::harness::memory::Placement;
-use crate::harness::values;
+use crate::harness::{values, wgpu};
 
 /// Kernels that each test tries unless `UFC_KERNELS` says otherwise.
 const KERNELS: usize = 40;
+/// One kernel in so many runs on Mesa's software devices too: their driver takes its time to compile them.
+const ON_SOFTWARE: usize = 6;
 /// Most elements of a random operand.
 const ELEMENTS: usize = 60;
 /// Most elements of some, which fill several turns of the widest vectors of bytes.
@@ -223,6 +225,12 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     kernel.check_spmd(&CoreOnly, &inputs, &expected)?;
     if target == Target::CPU {
         kernel.check_spmd(choice.legality(), &inputs, &expected)?;
+    }
+    if target == Target::CPU && rng.one_in(ON_SOFTWARE) {
+        let word = rng.choose(&wgpu::SOFTWARE);
+        let checked = wgpu::check(&kernel, word, &inputs, &expected);
+        // What it says begins with the form, as other mismatches do.
+        checked.map_err(|what| fail(format!("{word}: {what}")))?;
     }
     let devices = Kernel::devices(choice.backend)?;
     let device = &devices[rng.below(devices.len())];

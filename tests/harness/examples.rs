@@ -9,7 +9,7 @@ use ufc_ir::{Func, text};
 use ufc_target::legality::CoreOnly;
 
 use super::exec::{Columns, Kernel};
-use super::{Outcome, expect, files, root, values};
+use super::{Outcome, expect, files, root, values, wgpu};
 
 /// Random elements that every example is run on.
 const ELEMENTS: usize = 150;
@@ -126,6 +126,10 @@ fn agree(path: &Path) -> Outcome {
         }
         let long = kernel.check_long_broadcasts(&loops[0], &inputs);
         long.map_err(|error| located(error.to_string()))?;
+        for word in wgpu::SOFTWARE {
+            wgpu::check(&kernel, word, &inputs, &meaning)
+                .map_err(|error| located(format!("{word}: {error}")))?;
+        }
     }
     Ok(())
 }

@@ -224,6 +224,28 @@ impl Kernel {
         self.check_rows(compiled, inputs, expected)
     }
 
+    /// Compares a loop with the meaning where each layout of operands takes a driver a while: few lengths, and operands one
+    /// after another, apart, or one element for all.
+    pub(crate) fn check_briefly(
+        &self,
+        compiled: &Loop,
+        inputs: &[Vec<Const>],
+        expected: &[Vec<Const>],
+    ) -> Result<(), Mismatch> {
+        let operands = inputs.len() + expected.len();
+        let all = rows(expected);
+        for n in [1, all / 2, all] {
+            let placements = vec![Placement::CONTIGUOUS; operands];
+            compiled.check(inputs, expected, &[n], &placements)?;
+        }
+        compiled.check(
+            inputs,
+            expected,
+            &[all],
+            &vec![Placement::STRIDED; operands],
+        )
+    }
+
     /// Each input, then all of them, as one element for all; the others contiguous, then strided.
     fn check_broadcasts(
         &self,

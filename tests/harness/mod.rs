@@ -18,6 +18,7 @@ mod run;
 mod self_test;
 mod target;
 pub(crate) mod values;
+pub(crate) mod wgpu;
 
 use std::path::{Path, PathBuf};
 

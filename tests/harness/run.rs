@@ -4,7 +4,8 @@
 //! results, and `~ 1 ulp` at the end allows that much where a math function is not exact. All calls of one kernel
 //! are the elements of one array, so that element 0 is the first call. A line `// targets: cpu` says which targets
 //! the file is for; without one it is for all in [`TARGETS`]. The interpreter's results are compared with what the file
-//! says; every other target must give the interpreter's bits.
+//! says; every other target must give the interpreter's bits. Mesa's software devices for Vulkan and GL do, though what
+//! the wgpu target promises is less.
 
 use std::path::PathBuf;
 
@@ -15,10 +16,10 @@ use ufc_target::legality::CoreOnly;
 
 use super::exec::{Columns, Kernel};
 use super::values::{self, Text};
-use super::{Case, Outcome};
+use super::{Case, Outcome, wgpu};
 
-/// The targets that a file is for unless it says otherwise: those that promise the interpreter's bits.
-const TARGETS: &[&str] = &["interp", "spmd", "cpu", "cuda"];
+/// The targets that a file is for unless it says otherwise.
+const TARGETS: &[&str] = &["interp", "spmd", "cpu", "cuda", wgpu::VULKAN, wgpu::GL];
 
 /// Elements that the calls of a kernel are repeated to, enough for several turns of any vector loop and a tail.
 const ELEMENTS: usize = 150;
@@ -211,6 +212,7 @@ fn run_batch(
             "spmd" => kernel
                 .check_spmd(&CoreOnly, &inputs, &meaning)
                 .map_err(|error| error.to_string()),
+            word if wgpu::is_software(word) => wgpu::check(&kernel, word, &inputs, &meaning),
             word => on_target(&kernel, word, &inputs, &meaning),
         };
         if let Err(error) = result {

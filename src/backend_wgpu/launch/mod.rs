@@ -8,6 +8,7 @@ mod host;
 mod resident;
 
 use crate::device::Gpu;
+use crate::kept::Kept;
 use crate::lower::Element;
 use crate::lower::entry::{self, Access, HEAD_WORDS, Layout, WORKGROUP};
 use crate::memory::{self, Lent, Use};
@@ -25,6 +26,8 @@ use ufc_target::{
 pub(crate) struct WgpuLoop {
     gpu: Arc<Gpu>,
     element: Element,
+    /// Where shaders are kept for other processes, if anywhere.
+    kept: Option<Arc<Kept>>,
     pipelines: Mutex<BTreeMap<Layout, Arc<Pipeline>>>,
 }
 
@@ -49,11 +52,16 @@ impl WgpuLoop {
     ///
     /// # Errors
     /// What naga or the driver has to say.
-    pub(crate) fn new(gpu: Arc<Gpu>, element: Element) -> Result<WgpuLoop, BackendError> {
+    pub(crate) fn new(
+        gpu: Arc<Gpu>,
+        element: Element,
+        kept: Option<Arc<Kept>>,
+    ) -> Result<WgpuLoop, BackendError> {
         let layout = packed_layout(&element);
         let this = WgpuLoop {
             gpu,
             element,
+            kept,
             pipelines: Mutex::default(),
         };
         if layout.bindings() < this.gpu.limits.bindings {
@@ -87,7 +95,12 @@ impl WgpuLoop {
         }
         let text = entry::shader(&self.element, layout, &self.gpu.caps);
         let storage = layout.bindings() + u32::from(self.element.has_loop);
-        let made = Arc::new(pipeline::build(&self.gpu, &text, storage)?);
+        let made = Arc::new(pipeline::build(
+            &self.gpu,
+            &text,
+            storage,
+            self.kept.as_deref(),
+        )?);
         pipelines.insert(layout.clone(), Arc::clone(&made));
         Ok(made)
     }

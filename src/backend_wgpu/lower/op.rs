@@ -57,7 +57,7 @@ impl Lowerer<'_> {
             return self.define(result, Expr::Member(whole, member));
         }
         let mut atoms = self.atoms(args);
-        if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div) {
+        if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::MulAdd) {
             atoms = self.opaque(op, dtype, args, atoms);
         }
         let expr = match op {
@@ -130,13 +130,20 @@ impl Lowerer<'_> {
         };
         for (arg, atom) in args.iter().zip(&mut atoms) {
             let zero = |c: ufc_ir::Const| c.bits() << 1 == 0 || c.bits() == 1 << (dtype.bits() - 1);
-            if self.func.constant(*arg).is_some_and(zero) {
+            let may_be_zero = match self.func.constant(*arg) {
+                Some(constant) => zero(constant),
+                None => is_computable(self.func, *arg, COMPARED_DEPTH),
+            };
+            if may_be_zero {
                 hide(self, atom);
             }
         }
+        if op == Op::MulAdd {
+            return atoms;
+        }
         let constant = |arg: &Value| self.func.constant(*arg).is_some();
         let may_cancel = self.caps.keep && op != Op::Mul && !args.iter().any(constant);
-        if may_cancel || congruent(self.func, args[0], args[1], CONGRUENCE_DEPTH) {
+        if may_cancel || congruent(self.func, args[0], args[1], COMPARED_DEPTH) {
             hide(self, &mut atoms[1]);
         }
         atoms
@@ -252,8 +259,21 @@ impl Lowerer<'_> {
     }
 }
 
-/// How many operations deep values are compared.
-const CONGRUENCE_DEPTH: usize = 8;
+/// How many operations deep values are looked into.
+const COMPARED_DEPTH: usize = 8;
+
+/// Whether a driver's compiler may compute a value: it is made of constants alone.
+fn is_computable(func: &Func, value: Value, depth: usize) -> bool {
+    let Some(inst) = func.defining(value).filter(|_| depth > 0) else {
+        return false;
+    };
+    let mut args = inst.args.iter();
+    match inst.kind {
+        InstKind::Const(_) => true,
+        InstKind::Op(_) => args.all(|arg| is_computable(func, *arg, depth - 1)),
+        _ => false,
+    }
+}
 
 /// Whether two values are the same for what a driver's compiler can see: made by the same operations from the same values.
 fn congruent(func: &Func, a: Value, b: Value, depth: usize) -> bool {

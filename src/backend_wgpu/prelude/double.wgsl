@@ -161,15 +161,16 @@ fn fma_f64(a: f64, b: f64, c: f64) -> f64 {
     let is_finite = ((bitcast<u64>(a) & infinite) < infinite) & ((bitcast<u64>(b) & infinite) < infinite);
     let is_c_finite = (bitcast<u64>(c) & infinite) < infinite;
     let is_plain = is_finite & is_c_finite & !((a == 0lf) | (b == 0lf));
-    let special = select(a * b + c, c, is_finite & !is_c_finite);
+    let special = select(a * b + hide_f64(c), c, is_finite & !is_c_finite);
     return select(special, scaled, is_plain);
 }
 
 // The same on f32: the product is exact in f64, and a sum that is rounded to odd may be rounded again.
 fn fma_f32_in_f64(a: f32, b: f32, c: f32) -> f32 {
     let product = f64(a) * f64(b);
-    let sum = product + f64(c);
-    let error = sum_error_f64(product, f64(c), sum);
+    let addend = f64(hide_f32(c));
+    let sum = product + addend;
+    let error = sum_error_f64(product, addend, sum);
     let bits = bitcast<u64>(sum);
     let is_less = ((bits ^ bitcast<u64>(error)) >> 63u) == 1lu;
     let next = select(bits + 1lu, bits - 1lu, is_less);

@@ -47,7 +47,7 @@ fn with_limits(func: &Func, device: &str, change: impl FnOnce(&mut Limits)) -> W
         .expect("listed")
         .with_limits(change);
     let element = crate::lower::lower(&super::legal(func), &gpu.caps).expect("it lowers");
-    WgpuLoop::new(gpu, element).expect("it compiles")
+    WgpuLoop::new(gpu, element, None).expect("it compiles")
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! A machine without any skips them, unless `UFC_TEST_WGPU=required` is set, as `scripts/test` does.
 
+mod faults;
 mod golden;
 mod launches;
 mod ops;

@@ -6,11 +6,14 @@ use ufc_ir::testing::{Config, Rng, for_seeds, random_func};
 use ufc_ir::{DType, TypeSet};
 use ufc_target::LaunchControl;
 
-/// Seeds that once failed on Mesa: a loop (see `Lowerer::turn`), and differences that are NaN (see `Lowerer::opaque`).
+/// Seeds that once failed on Mesa: a loop (see `Lowerer::turn`); differences that are NaN, and a sum with the constant 0 (see
+/// `Lowerer::opaque`).
 const SEEDS: &[u64] = &[
     14_256_624_007_896_775_664,
     14_928_281_454_876_254_356,
     917_065_639_172_014_647,
+    7_098_811_542_061_301_586,
+    4_499_086_467_676_276_001,
 ];
 
 fn run(dtypes: TypeSet, count: usize) {

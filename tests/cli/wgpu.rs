@@ -1,0 +1,97 @@
+//! The wgpu target without drivers, and what it keeps in the cache folder.
+
+use std::path::Path;
+
+use super::{Outcome, command, folder, outcome, write};
+
+const SAXPY: [&str; 5] = ["run", "saxpy", "a=2", "x=3", "y=4"];
+
+/// Runs the command with no Vulkan driver but the one of this manifest, and none for GL.
+fn with_driver(manifest: &str, args: &[&str]) -> Outcome {
+    let mut command = command(Path::new(env!("CARGO_MANIFEST_DIR")));
+    command
+        .args(args)
+        .env("VK_ICD_FILENAMES", manifest)
+        .env("VK_DRIVER_FILES", manifest)
+        .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent.json")
+        .env("LIBGL_DRIVERS_PATH", "/nonexistent");
+    outcome(&mut command)
+}
+
+#[track_caller]
+fn is_missing(manifest: &str) {
+    let listed = with_driver(manifest, &["targets"]).ok();
+    let row = listed.lines().find(|line| line.starts_with("wgpu"));
+    let row = row.unwrap_or_else(|| panic!("no row for wgpu:\n{listed}"));
+    assert!(
+        row.contains("missing") && row.contains("no Vulkan"),
+        "{row}"
+    );
+    let run = |target: &str| with_driver(manifest, &[&SAXPY[..], &["--target", target]].concat());
+    for target in ["wgpu", "wgpu:llvmpipe", "gpu"] {
+        let found = run(target);
+        assert_ne!(found.code, Some(0), "{}", found.stdout);
+        assert!(found.stderr.contains("no Vulkan"), "{}", found.stderr);
+    }
+    let found = run("auto");
+    assert_eq!(found.stderr, "");
+    assert_eq!(found.ok().trim(), "10.0");
+}
+
+/// Without a driver the target is not there and says so, and `auto` does without.
+#[test]
+fn no_driver_is_no_target() {
+    is_missing("/nonexistent.json");
+}
+
+#[test]
+fn a_driver_that_cannot_be_loaded_is_as_none() {
+    let folder = folder();
+    let library = write(folder.path(), "libbroken.so", "this is no library");
+    let text = format!(
+        r#"{{"file_format_version": "1.0.0", "ICD": {{"library_path": {library:?}, "api_version": "1.3.0"}}}}"#
+    );
+    let manifest = write(folder.path(), "broken.json", &text);
+    is_missing(&manifest.display().to_string());
+}
+
+/// What the driver made of shaders is in the cache folder, and does no harm there when damaged.
+#[test]
+fn shaders_are_kept_and_damage_does_no_harm() {
+    let run = |cache: &Path| {
+        let mut command = command(cache);
+        command
+            .args(SAXPY)
+            .args(["--target", "wgpu:llvmpipe"])
+            .env("UFC_CACHE_DIR", cache);
+        outcome(&mut command)
+    };
+    let folder = folder();
+    let first = run(folder.path());
+    if first.code != Some(0) {
+        let required = std::env::var("UFC_TEST_WGPU").is_ok_and(|word| word == "required");
+        assert!(!required, "{}", first.stderr);
+        return;
+    }
+    assert_eq!(first.ok().trim(), "10.0");
+    let kept = folder.path().join("wgpu");
+    let files = std::fs::read_dir(&kept).expect("something is kept");
+    let paths: Vec<_> = files
+        .map(|file| file.expect("it is there").path())
+        .collect();
+    assert_eq!(paths.len(), 1, "{paths:?}");
+    let whole = std::fs::read(&paths[0]).expect("it can be read");
+    let mut changed = whole.clone();
+    changed[whole.len() - 1] ^= 0x40;
+    for bytes in [
+        &changed[..],
+        &whole[..whole.len() / 2],
+        b"",
+        b"something else",
+    ] {
+        std::fs::write(&paths[0], bytes).expect("it can be written");
+        assert_eq!(run(folder.path()).ok().trim(), "10.0");
+        let again = std::fs::read(&paths[0]).expect("it is there again");
+        assert_ne!(again, bytes, "it is made anew");
+    }
+}
