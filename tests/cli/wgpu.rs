@@ -95,3 +95,40 @@ fn shaders_are_kept_and_damage_does_no_harm() {
         assert_ne!(again, bytes, "it is made anew");
     }
 }
+
+/// A driver that is software is taken by name, or where that is allowed, but not as `gpu` by itself.
+#[test]
+fn software_is_a_gpu_only_where_that_is_allowed() {
+    let run = |target: &str, allowed: Option<&str>| {
+        let mut command = command(Path::new(env!("CARGO_MANIFEST_DIR")));
+        command.args(SAXPY).args(["--target", target, "--explain"]);
+        if let Some(word) = allowed {
+            command.env("UFC_SOFTWARE_GPU", word);
+        }
+        outcome(&mut command)
+    };
+    let devices = super::ufc(&["targets"]).ok();
+    let rows: Vec<&str> = devices.lines().filter(|l| l.starts_with("wgpu")).collect();
+    let is_software_alone = rows.iter().all(|row| row.contains("by name"));
+    if !is_software_alone || devices.lines().any(|l| l.starts_with("cuda    ready")) {
+        // A machine with a GPU.
+        return;
+    }
+    for refused in [None, Some("0")] {
+        let error = run("gpu", refused);
+        assert_ne!(error.code, Some(0), "{}", error.stdout);
+        assert!(
+            error.stderr.contains("UFC_SOFTWARE_GPU=1"),
+            "{}",
+            error.stderr
+        );
+        let chosen = run("auto", refused);
+        assert!(!chosen.stderr.contains("on wgpu"), "{}", chosen.stderr);
+        assert_eq!(chosen.ok().trim(), "10.0");
+    }
+    for (target, allowed) in [("gpu", Some("1")), ("wgpu:llvmpipe", None)] {
+        let chosen = run(target, allowed);
+        assert!(chosen.stderr.contains("wgpu:llvmpipe"), "{}", chosen.stderr);
+        assert_eq!(chosen.ok().trim(), "10.0");
+    }
+}
