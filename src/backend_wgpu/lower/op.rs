@@ -262,7 +262,13 @@ impl Lowerer<'_> {
 /// How many operations deep values are looked into.
 const COMPARED_DEPTH: usize = 8;
 
-/// Whether a driver's compiler may compute a value: it is made of constants alone.
+/// Whether an operation on two values that are the same gives what a compiler knows.
+fn cancels(op: Op) -> bool {
+    use Op::{Div, Eq, Ge, Gt, Le, Lt, Ne, Rem, Sub, Xor};
+    matches!(op, Div | Eq | Ge | Gt | Le | Lt | Ne | Rem | Sub | Xor)
+}
+
+/// Whether a driver's compiler may compute a value: it is made of constants alone, or of values that cancel each other.
 fn is_computable(func: &Func, value: Value, depth: usize) -> bool {
     let Some(inst) = func.defining(value).filter(|_| depth > 0) else {
         return false;
@@ -270,6 +276,11 @@ fn is_computable(func: &Func, value: Value, depth: usize) -> bool {
     let mut args = inst.args.iter();
     match inst.kind {
         InstKind::Const(_) => true,
+        InstKind::Op(op)
+            if cancels(op) && congruent(func, inst.args[0], inst.args[1], COMPARED_DEPTH) =>
+        {
+            true
+        }
         InstKind::Op(_) => args.all(|arg| is_computable(func, *arg, depth - 1)),
         _ => false,
     }
