@@ -4,7 +4,7 @@
 //! for granted. A program in C, or an audio thread, may have set another.
 
 #![cfg_attr(
-    target_arch = "x86_64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
     expect(
         unsafe_code,
         reason = "the control register is reached by instructions only"
@@ -16,31 +16,21 @@ use std::marker::PhantomData;
 /// While it lives, the thread rounds to nearest, keeps subnormals and traps nothing. Dropped, it gives back the
 /// caller's environment, the flags of past exceptions included.
 ///
-/// On processors other than x86-64 it does nothing: there, the caller has to be in the default environment.
+/// On processors other than x86-64 and aarch64 it does nothing: there, the caller has to be in the default environment.
 #[derive(Debug)]
 #[must_use = "the environment is the default one only while this lives"]
 pub struct DefaultEnv {
-    caller: u32,
+    caller: machine::Env,
     /// It belongs to one thread.
     thread: PhantomData<*const ()>,
 }
-
-/// MXCSR at reset (Intel SDM volume 1, 10.2.3).
-const DEFAULT: u32 = 0x1f80;
-
-/// The bits of MXCSR that are flags of past exceptions.
-const FLAGS: u32 = 0x3f;
 
 impl DefaultEnv {
     /// Enters the default environment.
     #[inline]
     pub fn enter() -> DefaultEnv {
-        let caller = read();
-        if caller & !FLAGS != DEFAULT {
-            write(DEFAULT);
-        }
         DefaultEnv {
-            caller,
+            caller: machine::enter(),
             thread: PhantomData,
         }
     }
@@ -49,43 +39,126 @@ impl DefaultEnv {
 impl Drop for DefaultEnv {
     #[inline]
     fn drop(&mut self) {
-        if read() != self.caller {
-            write(self.caller);
-        }
+        machine::leave(self.caller);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[inline]
-fn read() -> u32 {
-    let mut value = 0u32;
-    // SAFETY: stores the register to `value`.
-    unsafe {
-        std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags))
-    };
-    value
+mod machine {
+    use std::arch::asm;
+
+    /// MXCSR: control bits and flags in one register.
+    pub(super) type Env = u32;
+
+    /// MXCSR at reset (Intel SDM volume 1, 10.2.3).
+    pub(super) const DEFAULT: Env = 0x1f80;
+
+    /// The bits of MXCSR that are flags of past exceptions.
+    const FLAGS: Env = 0x3f;
+
+    #[inline]
+    pub(super) fn enter() -> Env {
+        let caller = read();
+        if caller & !FLAGS != DEFAULT {
+            write(DEFAULT);
+        }
+        caller
+    }
+
+    #[inline]
+    pub(super) fn leave(caller: Env) {
+        if read() != caller {
+            write(caller);
+        }
+    }
+
+    #[inline]
+    pub(super) fn read() -> Env {
+        let mut value = 0u32;
+        // SAFETY: stores the register to `value`.
+        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };
+        value
+    }
+
+    #[inline]
+    pub(super) fn write(value: Env) {
+        // SAFETY: loads the register with a value that it had or that is the default, so no reserved bit is set.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack, preserves_flags)) };
+    }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn write(value: u32) {
-    // SAFETY: loads the register with a value that it had or that is the default, so no reserved bit is set.
-    unsafe {
-        std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack, preserves_flags))
-    };
+/// `scripts/arm-check` compiles this module by itself and runs it.
+#[cfg(target_arch = "aarch64")]
+mod machine {
+    use std::arch::asm;
+
+    /// FPCR, which says how to compute, and FPSR, which has flags of past exceptions.
+    pub(super) type Env = (u64, u64);
+
+    /// FPCR at reset: nothing flushed, rounding to nearest, nothing trapped, IEEE half precision (Arm Architecture
+    /// Reference Manual, C5.2.8).
+    const DEFAULT: u64 = 0;
+
+    #[inline]
+    pub(super) fn enter() -> Env {
+        let caller = (control(), flags());
+        if caller.0 != DEFAULT {
+            set_control(DEFAULT);
+        }
+        caller
+    }
+
+    #[inline]
+    pub(super) fn leave(caller: Env) {
+        if control() != caller.0 {
+            set_control(caller.0);
+        }
+        if flags() != caller.1 {
+            set_flags(caller.1);
+        }
+    }
+
+    #[inline]
+    fn control() -> u64 {
+        let value: u64;
+        // SAFETY: reads a register.
+        unsafe { asm!("mrs {}, fpcr", out(reg) value, options(nostack, preserves_flags)) };
+        value
+    }
+
+    #[inline]
+    fn set_control(value: u64) {
+        // SAFETY: writes a value that the register had or that is the default, so no reserved bit is set.
+        unsafe { asm!("msr fpcr, {}", in(reg) value, options(nostack, preserves_flags)) };
+    }
+
+    #[inline]
+    fn flags() -> u64 {
+        let value: u64;
+        // SAFETY: reads a register.
+        unsafe { asm!("mrs {}, fpsr", out(reg) value, options(nostack, preserves_flags)) };
+        value
+    }
+
+    #[inline]
+    fn set_flags(value: u64) {
+        // SAFETY: writes a value that the register had.
+        unsafe { asm!("msr fpsr, {}", in(reg) value, options(nostack, preserves_flags)) };
+    }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn read() -> u32 {
-    DEFAULT
-}
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod machine {
+    pub(super) type Env = ();
 
-#[cfg(not(target_arch = "x86_64"))]
-fn write(_value: u32) {}
+    pub(super) fn enter() -> Env {}
+
+    pub(super) fn leave(_caller: Env) {}
+}
 
 #[cfg(all(test, target_arch = "x86_64", feature = "cpu"))]
 mod tests {
-    use super::*;
+    use super::machine::{DEFAULT, read, write};
     use crate::Module;
 
     /// Flush to zero, subnormals as zero, rounding towards zero, the division trap on and a flag set.

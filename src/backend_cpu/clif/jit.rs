@@ -37,11 +37,39 @@ const ENTRY: &[u8] = &[
     0x0f, 0xae, 0x54, 0x24, 0x20,                   // 63 ldmxcsr [rsp+32]
     0xeb, 43u8.wrapping_sub(70),                    // 68 jmp 43
 ];
-#[cfg(not(target_arch = "x86_64"))]
+/// The same with FPCR, which is 0 at reset, and FPSR, which has the flags (Arm Architecture Reference Manual, C5.2.8 and
+/// C5.2.10). `scripts/arm-check` assembles the comments, compares, and runs it.
+#[cfg(target_arch = "aarch64")]
+#[rustfmt::skip]
+const ENTRY: &[u8] = &[
+    0xfd, 0x7b, 0xbe, 0xa9, //  0 stp x29, x30, [sp, #-32]!
+    0xfd, 0x03, 0x00, 0x91, //  4 mov x29, sp
+    0x09, 0x44, 0x3b, 0xd5, //  8 mrs x9, fpcr
+    0x2a, 0x44, 0x3b, 0xd5, // 12 mrs x10, fpsr
+    0xe9, 0x2b, 0x01, 0xa9, // 16 stp x9, x10, [sp, #16]
+    0x49, 0x00, 0x00, 0xb4, // 20 cbz x9, .+8
+    0x1f, 0x44, 0x1b, 0xd5, // 24 msr fpcr, xzr
+    0x19, 0x00, 0x00, 0x94, // 28 bl .+100
+    0xe9, 0x2b, 0x41, 0xa9, // 32 ldp x9, x10, [sp, #16]
+    0x49, 0x00, 0x00, 0xb4, // 36 cbz x9, .+8
+    0x09, 0x44, 0x1b, 0xd5, // 40 msr fpcr, x9
+    0x2b, 0x44, 0x3b, 0xd5, // 44 mrs x11, fpsr
+    0x7f, 0x01, 0x0a, 0xeb, // 48 cmp x11, x10
+    0x40, 0x00, 0x00, 0x54, // 52 b.eq .+8
+    0x2a, 0x44, 0x1b, 0xd5, // 56 msr fpsr, x10
+    0xfd, 0x7b, 0xc2, 0xa8, // 60 ldp x29, x30, [sp], #32
+    0xc0, 0x03, 0x5f, 0xd6, // 64 ret
+];
+/// Elsewhere the caller has to be in the default environment.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ENTRY: &[u8] = &[];
 
 /// Where the loop itself starts: a whole number of cache lines, because the code's own constants are aligned.
-const BODY: usize = 128;
+const BODY: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+    128
+} else {
+    0
+};
 const _: () = assert!(ENTRY.len() <= BODY && BODY.is_multiple_of(64));
 
 /// A compiled inner loop and the memory it lives in.
