@@ -202,6 +202,33 @@ impl ArrayObject {
         }
     }
 
+    /// An array in memory of others on a device, which `owner` lets go of. `data` is an address there. Without strides the
+    /// elements lie one after the other.
+    ///
+    /// # Safety
+    /// As [`DeviceArray::from_address`] says, where the array is not written if `is_read_only`.
+    pub(crate) unsafe fn of_device_memory(
+        target: &Target,
+        memory: (*mut u8, DType),
+        (shape, strides): (&[i64], Option<&[i64]>),
+        is_read_only: bool,
+        owner: Tensor,
+    ) -> Result<ArrayObject, Failure> {
+        let (data, dtype) = memory;
+        let view = foreign_view(data, dtype, shape, strides);
+        // SAFETY: the lists are those above; no element is looked at.
+        let checked = unsafe { check(&view, &|| "the array".to_string())? };
+        let (shape, strides) = (&checked.shape, &checked.strides);
+        let address = data.addr() as u64;
+        // SAFETY: as the caller says.
+        let array =
+            unsafe { DeviceArray::from_address(target, address, dtype, shape, strides, owner)? };
+        Ok(ArrayObject {
+            read_only: is_read_only,
+            ..ArrayObject::on_device(array)
+        })
+    }
+
     /// The array if it is on a device.
     pub(crate) fn device(&self) -> Option<&DeviceArray> {
         match &self.memory {
@@ -233,17 +260,7 @@ impl ArrayObject {
         is_read_only: bool,
         memory: impl FnOnce() -> Memory,
     ) -> Result<ArrayObject, Failure> {
-        let view = ufc_view {
-            struct_size: size_of::<ufc_view>(),
-            array: null(),
-            data: data.cast(),
-            shape: shape.as_ptr(),
-            strides: strides.as_ref().map_or(null(), |strides| strides.as_ptr()),
-            ndim: i32::try_from(shape.len()).unwrap_or(i32::MAX),
-            dtype: code_of(dtype),
-            flags: 0,
-            reserved: 0,
-        };
+        let view = foreign_view(data, dtype, &shape, strides.as_deref());
         // SAFETY: the lists are those above.
         let checked = unsafe { check(&view, &|| "the array".to_string())? };
         Ok(ArrayObject {
@@ -287,6 +304,21 @@ impl ArrayObject {
             },
             reserved: 0,
         }
+    }
+}
+
+/// Elements of others as a view, to be checked.
+fn foreign_view(data: *mut u8, dtype: DType, shape: &[i64], strides: Option<&[i64]>) -> ufc_view {
+    ufc_view {
+        struct_size: size_of::<ufc_view>(),
+        array: null(),
+        data: data.cast(),
+        shape: shape.as_ptr(),
+        strides: strides.map_or(null(), <[i64]>::as_ptr),
+        ndim: i32::try_from(shape.len()).unwrap_or(i32::MAX),
+        dtype: code_of(dtype),
+        flags: 0,
+        reserved: 0,
     }
 }
 
@@ -498,6 +530,26 @@ pub(crate) fn on_device(view: &ufc_view) -> Result<Option<DeviceArray>, Failure>
     Ok(array.device().cloned())
 }
 
+/// The array on a device that a view refers to, if it does, as an output.
+pub(crate) fn output_on_device(
+    view: &ufc_view,
+    name: &dyn Fn() -> String,
+) -> Result<Option<DeviceArray>, Failure> {
+    if view.array.is_null() {
+        return Ok(None);
+    }
+    let array = handle::get::<ArrayObject>(view.array, "array")?;
+    match array.device() {
+        Some(_) if array.is_read_only() => Err(not_writable(name)),
+        found => Ok(found.cloned()),
+    }
+}
+
+fn not_writable(name: &dyn Fn() -> String) -> Failure {
+    let message = format!("{} cannot be written: it is read-only, or a number", name());
+    Failure::argument(message)
+}
+
 fn weak_of(value: Const) -> Option<Weak> {
     match value.dtype() {
         DType::Bool => Some(Weak::Bool(value.as_bool())),
@@ -526,8 +578,7 @@ pub(crate) unsafe fn output<'a>(
     // SAFETY: the caller vouches for the lists.
     let checked = unsafe { check(&view, name)? };
     if checked.flags & (UFC_VIEW_READ_ONLY | UFC_VIEW_WEAK) != 0 {
-        let message = format!("{} cannot be written: it is read-only, or a number", name());
-        return Err(Failure::argument(message));
+        return Err(not_writable(name));
     }
     let Checked {
         data,
@@ -664,6 +715,19 @@ pub unsafe extern "C" fn ufc_array_to_device(
         let handle = handle::insert(ArrayObject::on_device(array))?;
         // SAFETY: the caller vouches for the place.
         unsafe { put(result, handle, "result") }
+    })
+}
+
+/// Waits until everything that ufc was asked to do on an array's device is done, so that others may look at memory that
+/// they were given. Returns at once for arrays in the host's memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ufc_array_synchronize(array: *const ufc_array) -> ufc_status {
+    entry(|| {
+        let array = handle::get::<ArrayObject>(array, "array")?;
+        if let Some(device) = array.device() {
+            device.synchronize()?;
+        }
+        Ok(())
     })
 }
 

@@ -5,9 +5,12 @@
 
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use ufc::DType;
 use ufc::array::DeviceArray;
+use ufc::array::layout::MAX_AXES;
+use ufc::{DType, Target};
 
 use crate::abi::{list, put};
 use crate::array::{ArrayObject, Memory};
@@ -66,11 +69,12 @@ pub struct DLManagedTensorVersioned {
 const VERSION: DLPackVersion = DLPackVersion { major: 1, minor: 1 };
 const READ_ONLY: u64 = 1;
 
-/// Memory of the processor, and that which it shares with CUDA devices.
+/// Memory of the processor, and that of it which CUDA devices can reach.
 const CPU: i32 = 1;
 const CUDA_HOST: i32 = 3;
-/// Memory of CUDA devices.
+/// Memory of CUDA devices, and that which moves between them and the processor.
 const CUDA: i32 = 2;
+const CUDA_MANAGED: i32 = 13;
 
 /// DLPack's codes: kind and bits.
 const DTYPES: &[(u8, u8, DType)] = &[
@@ -91,15 +95,26 @@ const DTYPES: &[(u8, u8, DType)] = &[
     (5, 128, DType::C128),
 ];
 
-/// A tensor of others that we keep.
-pub(crate) struct Tensor(NonNull<DLManagedTensorVersioned>);
+/// A tensor of others that we keep, once it is ours: an array of it is made first, which may fail.
+pub(crate) struct Tensor {
+    managed: NonNull<DLManagedTensorVersioned>,
+    is_ours: Arc<AtomicBool>,
+}
+
+// SAFETY: it is only kept, and DLPack has deleters called by any thread.
+unsafe impl Send for Tensor {}
+// SAFETY: as above.
+unsafe impl Sync for Tensor {}
 
 impl Drop for Tensor {
     fn drop(&mut self) {
+        if !self.is_ours.load(Ordering::Acquire) {
+            return;
+        }
         // SAFETY: it was taken over alive, and nobody else lets go of it.
         unsafe {
-            if let Some(deleter) = self.0.as_ref().deleter {
-                deleter(self.0.as_ptr());
+            if let Some(deleter) = self.managed.as_ref().deleter {
+                deleter(self.managed.as_ptr());
             }
         }
     }
@@ -119,8 +134,9 @@ fn dtype_of(dtype: DLDataType) -> Result<DType, Failure> {
     }
 }
 
-/// Takes over a tensor of DLPack's version 1, in memory of the processor, as an array; freeing that calls the tensor's deleter. On
-/// an error the tensor is still the caller's.
+/// Takes over a tensor of DLPack's version 1 as an array, in memory of the processor or of a CUDA device; once that is freed
+/// and no call uses it any more, the tensor's deleter is called. What the tensor's maker asked of a CUDA device before is
+/// waited for. On an error the tensor is still the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ufc_array_from_dlpack(
     tensor: *mut DLManagedTensorVersioned,
@@ -137,59 +153,101 @@ pub unsafe extern "C" fn ufc_array_from_dlpack(
             let message = format!("the tensor is of DLPack's version {major}.{minor}, not 1");
             return Err(Failure::new(ufc_status::UFC_ERROR_UNSUPPORTED, message));
         }
+        let is_ours = Arc::new(AtomicBool::new(false));
+        let keeper = Tensor {
+            managed,
+            is_ours: is_ours.clone(),
+        };
         // SAFETY: the caller vouches for a tensor of this version.
-        let object = unsafe { import(managed)? };
+        let object = unsafe { import(managed, keeper)? };
         let handle = handle::insert(object)?;
+        is_ours.store(true, Ordering::Release);
         // SAFETY: the caller vouches for the place.
         unsafe { put(array, handle, "array") }
     })
 }
 
+fn uncountable(what: &str) -> Failure {
+    let message = format!("the tensor's {what} cannot be counted");
+    Failure::new(ufc_status::UFC_ERROR_SHAPE, message)
+}
+
 /// # Safety
 /// The tensor is one of version 1, whose elements may be used until it is let go.
-unsafe fn import(managed: NonNull<DLManagedTensorVersioned>) -> Result<ArrayObject, Failure> {
+unsafe fn import(
+    managed: NonNull<DLManagedTensorVersioned>,
+    keeper: Tensor,
+) -> Result<ArrayObject, Failure> {
     // SAFETY: the caller vouches for it.
     let (tensor, flags) = unsafe { (&managed.as_ref().dl_tensor, managed.as_ref().flags) };
-    if ![CPU, CUDA_HOST].contains(&tensor.device.device_type) {
-        let device = tensor.device.device_type;
-        let message =
-            format!("the tensor is on a device of DLPack's type {device}, not on the processor");
-        return Err(Failure::new(ufc_status::UFC_ERROR_UNSUPPORTED, message));
-    }
+    let target = target_of(tensor.device)?;
     let dtype = dtype_of(tensor.dtype)?;
     let size = dtype.size() as i64;
-    let too_large = |what: &str| {
-        Failure::new(
-            ufc_status::UFC_ERROR_SHAPE,
-            format!("the tensor's {what} cannot be counted"),
-        )
-    };
-    let ndim = usize::try_from(tensor.ndim).map_err(|_| too_large("number of axes"))?;
+    // Before the lists are looked at.
+    let ndim = usize::try_from(tensor.ndim).ok();
+    let ndim = ndim.filter(|ndim| *ndim <= MAX_AXES).ok_or_else(|| {
+        let ndim = tensor.ndim;
+        let message = format!("the tensor has {ndim} axes: there may be 0 to {MAX_AXES}");
+        Failure::new(ufc_status::UFC_ERROR_SHAPE, message)
+    })?;
     // SAFETY: the caller vouches for the lists.
-    let shape = unsafe { list(tensor.shape.cast_const(), ndim, "shape")? }.to_vec();
+    let shape = unsafe { list(tensor.shape.cast_const(), ndim, "shape")? };
     let strides = match tensor.strides.is_null() {
         true => None,
         // SAFETY: as above.
         false => Some(unsafe { list(tensor.strides.cast_const(), ndim, "strides")? }),
     };
-    let in_bytes = |steps: &[i64]| -> Option<Vec<i64>> {
-        steps.iter().map(|step| step.checked_mul(size)).collect()
+    let in_bytes = |steps: &[i64]| -> Result<Vec<i64>, Failure> {
+        let steps = steps.iter().map(|step| step.checked_mul(size));
+        let steps: Option<Vec<i64>> = steps.collect();
+        steps.ok_or_else(|| uncountable("strides"))
     };
-    let strides = match strides {
-        Some(steps) => Some(in_bytes(steps).ok_or_else(|| too_large("strides"))?),
-        None => None,
-    };
-    let offset = usize::try_from(tensor.byte_offset).map_err(|_| too_large("offset"))?;
+    let strides = strides.map(in_bytes).transpose()?;
     let data = match tensor.data.is_null() {
         true => null_mut(),
-        false => tensor.data.cast::<u8>().wrapping_add(offset),
+        false => {
+            let offset = usize::try_from(tensor.byte_offset).ok();
+            let end = offset.and_then(|offset| tensor.data.addr().checked_add(offset));
+            let end = end.ok_or_else(|| uncountable("offset"))?;
+            tensor.data.cast::<u8>().with_addr(end)
+        }
     };
     let is_read_only = flags & READ_ONLY != 0;
     // SAFETY: the elements are there as long as the tensor is.
     unsafe {
-        ArrayObject::of_memory(data, dtype, shape, strides, is_read_only, || {
-            Memory::Tensor(Tensor(managed))
-        })
+        match target {
+            None => {
+                let shape = shape.to_vec();
+                let memory = || Memory::Tensor(keeper);
+                ArrayObject::of_memory(data, dtype, shape, strides, is_read_only, memory)
+            }
+            Some(target) => {
+                let layout = (shape, strides.as_deref());
+                let memory = (data, dtype);
+                ArrayObject::of_device_memory(&target, memory, layout, is_read_only, keeper)
+            }
+        }
+    }
+}
+
+/// The target on whose device memory is; none for the processor.
+fn target_of(device: DLDevice) -> Result<Option<Target>, Failure> {
+    let DLDevice {
+        device_type,
+        device_id,
+    } = device;
+    match device_type {
+        CPU | CUDA_HOST => Ok(None),
+        CUDA | CUDA_MANAGED => {
+            let target = format!("cuda:{device_id}").parse();
+            Ok(Some(target.map_err(ufc::Error::Target)?))
+        }
+        _ => {
+            let message = format!(
+                "the tensor is on a device of DLPack's type {device_type}: the processor and CUDA's are possible"
+            );
+            Err(Failure::new(ufc_status::UFC_ERROR_UNSUPPORTED, message))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use ufc::{Call, CallOptions, DType, Plain, Target, Ufunc};
 use crate::abi::{
     Sizable, check_place, each_struct, optional_text, put, read_optional, write_struct,
 };
-use crate::array::{ArrayObject, Kept, code_of, input, on_device, output, plain, ufc_view};
+use crate::array::{ArrayObject, Kept, code_of, input, output, output_on_device, plain, ufc_view};
 use crate::error::{Failure, c_string, ufc_status};
 use crate::handle::{self, Used, ufc_array, ufc_cancel, ufc_text, ufc_ufunc};
 use crate::panic::{entry, guarded};
@@ -324,8 +324,8 @@ impl UfuncObject {
     ) -> Result<Option<Vec<DeviceArray>>, Failure> {
         self.check_count("outputs", count, self.ufunc.nout())?;
         let mut found = Vec::new();
-        let each = |_, view: ufc_view| {
-            found.extend(on_device(&view)?);
+        let each = |number: usize, view: ufc_view| {
+            found.extend(output_on_device(&view, &|| format!("output {number}"))?);
             Ok(())
         };
         // SAFETY: the caller vouches for the list.

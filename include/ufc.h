@@ -541,6 +541,10 @@ ufc_status ufc_array_describe(const struct ufc_array *array, struct ufc_array_in
 // Copies elements to a device, such as "gpu" or "cuda:0"; NULL for any GPU. The caller frees the result.
 ufc_status ufc_array_to_device(const struct ufc_view *view, const char *target, struct ufc_array **result);
 
+// Waits until everything that ufc was asked to do on an array's device is done, so that others may look at memory that
+// they were given. Returns at once for arrays in the host's memory.
+ufc_status ufc_array_synchronize(const struct ufc_array *array);
+
 // Copies an array to the host's memory, once everything that writes it is done. The caller frees the result.
 ufc_status ufc_array_to_host(const struct ufc_array *array, struct ufc_array **result);
 
@@ -614,8 +618,9 @@ ufc_status ufc_target_count(size_t *count);
 // The device of this number, from 0.
 ufc_status ufc_target_get(size_t index, struct ufc_target_info *info);
 
-// Takes over a tensor of DLPack's version 1, in memory of the processor, as an array; freeing that calls the tensor's deleter. On
-// an error the tensor is still the caller's.
+// Takes over a tensor of DLPack's version 1 as an array, in memory of the processor or of a CUDA device; once that is freed
+// and no call uses it any more, the tensor's deleter is called. What the tensor's maker asked of a CUDA device before is
+// waited for. On an error the tensor is still the caller's.
 ufc_status ufc_array_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                  struct ufc_array **array);
 

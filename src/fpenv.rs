@@ -83,7 +83,9 @@ mod machine {
     #[inline]
     pub(super) fn write(value: Env) {
         // SAFETY: loads the register with a value that it had or that is the default, so no reserved bit is set.
-        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack, preserves_flags)) };
+        unsafe {
+            asm!("ldmxcsr [{}]", in(reg) &raw const value, options(nostack, preserves_flags))
+        };
     }
 }
 

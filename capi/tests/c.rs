@@ -162,6 +162,28 @@ fn devices() {
     );
 }
 
+/// A folder in which the driver that runs kernels without a GPU has the name of NVIDIA's.
+fn driver() -> PathBuf {
+    let library = "libufc_libcuda.so";
+    let beside = libraries();
+    let places = [beside.join(library), beside.join("..").join(library)];
+    let found = places.iter().find(|path| path.exists());
+    let found = found.unwrap_or_else(|| panic!("{library} is not in {}", beside.display()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("driver");
+    std::fs::create_dir_all(&folder).expect("a folder for this test");
+    std::fs::copy(found, folder.join("libcuda.so")).expect("it can be copied");
+    folder
+}
+
+/// Linked to the library, as that and the program must have the same driver.
+#[test]
+fn cuda() {
+    let mut command = Command::new(compile(&program("cuda.c"), Link::Dynamic));
+    command.env("LD_LIBRARY_PATH", driver());
+    command.env("UFC_FAKE_CUDA", "devices=2");
+    assert_eq!(succeed(&mut command), "all is well\n");
+}
+
 /// Not under valgrind, which does not have the control register's rarer bits.
 #[test]
 fn environment() {

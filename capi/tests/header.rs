@@ -82,7 +82,8 @@ fn every_entry_is_in_the_header_and_guarded() {
                 .filter(|line| !line.starts_with("//"))
                 .find(|line| !line.is_empty());
             let first = first.unwrap_or_default();
-            let is_guarded = first.starts_with("entry(|| ") || first.starts_with("value_entry(");
+            let guards = ["entry(|| ", "guarded(|| ", "value_entry("];
+            let is_guarded = guards.iter().any(|guard| first.starts_with(guard));
             let is_constant = first == "UFC_ABI_VERSION";
             assert!(
                 is_guarded || is_constant,

@@ -9,14 +9,14 @@
 #include <ufc.h>
 
 static const char *SOURCE =
-    "/// Steps until z -> z*z + c leaves |z| < 2; 255 where it does not.\n"
+    "/// How bright c is: the more steps z -> z*z + c stays in |z| < 2, the brighter; 255 where it does not leave.\n"
     "pub fn mandelbrot(re: f32, im: f32, iters: u32) -> u8 {\n"
     "    let c = c64(re, im);\n"
     "    let mut z = c64(0.0, 0.0);\n"
     "    for i in 0..iters {\n"
     "        z = z * z + c;\n"
     "        if z.norm_sqr() >= 4.0 {\n"
-    "            return i as u8;\n"
+    "            return (254.0 * sqrt(i as f32 / iters as f32)) as u8;\n"
     "        }\n"
     "    }\n"
     "    255\n"

@@ -1,12 +1,17 @@
 //! Arrays in a device's memory, moved there and back when asked for and at no other time.
+#![expect(
+    unsafe_code,
+    reason = "memory that others allocated is an address that they vouch for"
+)]
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, RangeBounds};
 use std::sync::Arc;
 
 use ufc_ir::DType;
-use ufc_target::Buffer;
+use ufc_target::{Buffer, ForeignMemory};
 
 use super::broadcast::{broadcast_shapes, broadcast_strides};
 use super::element::Element;
@@ -79,6 +84,64 @@ impl DeviceArray {
             strides: strides.into(),
             offset,
         })
+    }
+
+    /// Elements in a device's memory that others allocated, such as the array of another library that computes with CUDA.
+    /// Nothing is copied. `address` is that of the first element, strides count bytes, and `owner` is whatever keeps the
+    /// memory: it is dropped once no array made of this one and no call uses the memory any more, by whichever thread
+    /// comes last; at once if there is an error.
+    ///
+    /// Everything that was asked of the device before is waited for, whoever asked. A call with such an array as an
+    /// operand is done with it when it returns, so that others may use the memory again.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use ufc::DType;
+    /// use ufc::array::DeviceArray;
+    ///
+    /// # struct TheirArray { address: u64, len: usize }
+    /// # fn example(theirs: Arc<TheirArray>) -> Result<(), ufc::Error> {
+    /// let (address, shape) = (theirs.address, [theirs.len]);
+    /// // SAFETY: the array is f32, one after the other, on the first GPU, and stays while we have it.
+    /// let x = unsafe {
+    ///     DeviceArray::from_address(&"cuda:0".parse()?, address, DType::F32, &shape, &[4], theirs)?
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the target is not there or is none whose addresses others know, if its driver says that the memory is
+    /// another device's, or if there are not as many strides as axes, or strides are no multiples of the dtype's alignment.
+    ///
+    /// # Safety
+    /// Until `owner` is dropped, the elements are in memory of the device. Nobody writes them while a call reads them, and
+    /// nobody else uses them while a call writes them, if the array is an output. Bools are 0 or 1.
+    pub unsafe fn from_address(
+        target: &Target,
+        address: u64,
+        dtype: DType,
+        shape: &[usize],
+        strides: &[isize],
+        owner: impl Any + Send + Sync,
+    ) -> Result<DeviceArray, Error> {
+        byte_count(shape, dtype)?;
+        let reach = match shape.len() == strides.len() {
+            true => extent(shape, strides, dtype.size()),
+            false => None,
+        };
+        let (low, high) = reach.unwrap_or((0, 0));
+        let picked = dispatch::pick(target)?;
+        let memory = ForeignMemory {
+            address: address.wrapping_add_signed(low as i64),
+            bytes: high.abs_diff(low),
+            owner: Box::new(owner),
+        };
+        // SAFETY: the bytes are those of the elements, or some of them.
+        let buffer = unsafe { picked.backend.adopt(&picked.device.name, memory) };
+        let buffer = buffer.map_err(|error| dispatch::failed(&picked, error))?;
+        let array = DeviceArray::from_buffer(buffer, dtype, low.unsigned_abs(), shape, strides);
+        Ok(array?)
     }
 
     /// Memory on a device for a shape, in C order, its elements unspecified until something is written there.

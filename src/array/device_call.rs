@@ -481,16 +481,29 @@ fn check_output(
 
 /// How an array, broadcast to the loop's shape, lies to another that has this shape.
 fn place_of(shape: &[usize], array: &DeviceArray, other: &DeviceArray) -> Overlap {
-    if !std::sync::Arc::ptr_eq(array.buffer(), other.buffer()) {
-        return Overlap::Disjoint;
-    }
+    let (one, two) = (array.buffer(), other.buffer());
+    let addresses = match (array.address(), other.address()) {
+        _ if std::sync::Arc::ptr_eq(one, two) => {
+            [array, other].map(|array| as_address(array.offset()).addr())
+        }
+        // Buffers of memory that others allocated may be parts of the same.
+        (Some(first), Some(second)) if one.device() == two.device() => {
+            [first as usize, second as usize]
+        }
+        _ => return Overlap::Disjoint,
+    };
     let strides = broadcast_strides(array.shape(), array.strides(), shape);
-    let place = |array: &DeviceArray, strides| Place {
-        address: as_address(array.offset()).addr(),
+    let place = |array: &DeviceArray, address, strides| Place {
+        address,
         strides,
         size: array.dtype().size(),
     };
-    overlap(shape, place(array, &strides), place(other, other.strides()))
+    let [first, second] = addresses;
+    overlap(
+        shape,
+        place(array, first, &strides),
+        place(other, second, other.strides()),
+    )
 }
 
 /// Operands of a call that is not to run where some of them are: copies of those in the host's memory, and what was moved.

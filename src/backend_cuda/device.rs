@@ -31,7 +31,7 @@ pub(crate) struct Gpu {
 /// What there is once a GPU is in use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started {
-    context: Context,
+    pub context: Context,
     /// Kernels and everything on buffers, in the order asked for.
     pub compute: Stream,
     /// Copies of launches that are cut, so that these overlap with kernels.

@@ -2,7 +2,10 @@
 #![expect(unsafe_code, reason = "the driver is a C library")]
 
 use crate::library::{Code, Handle, library};
-use cudarc::driver::sys::{CUdevice_attribute as Attribute, CUjit_option as JitOption, CUresult};
+use cudarc::driver::sys::{
+    CUdevice_attribute as Attribute, CUjit_option as JitOption,
+    CUpointer_attribute as PointerAttribute, CUresult,
+};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
@@ -174,6 +177,11 @@ impl Context {
         checked("cuDevicePrimaryCtxRetain", answer).map(|()| Context(context))
     }
 
+    /// Its address, to be compared.
+    pub(crate) fn address(self) -> usize {
+        self.0.addr()
+    }
+
     /// Makes it the calling thread's, as every call below asks for.
     pub(crate) fn bind(self) -> Answer<()> {
         // SAFETY: the context is never released.
@@ -181,6 +189,82 @@ impl Context {
             (library().cuCtxSetCurrent)(self.0)
         })
     }
+}
+
+/// The calling thread's context, given back when this is dropped: other libraries of the process take a thread's context for
+/// the choice of a device, and so does CUDA's runtime.
+#[derive(Debug)]
+pub(crate) struct CallersContext(Option<Handle>);
+
+impl CallersContext {
+    /// To be called before the first [`Context::bind`] of a function that others call.
+    pub(crate) fn keep() -> CallersContext {
+        CallersContext(current_context())
+    }
+}
+
+impl Drop for CallersContext {
+    fn drop(&mut self) {
+        if let Some(context) = self.0.filter(|context| current_context() != Some(*context)) {
+            // SAFETY: the thread had it, or none. If the caller destroyed it meanwhile, the answer is an error.
+            let _ = unsafe { (library().cuCtxSetCurrent)(context) };
+        }
+    }
+}
+
+/// The thread's context, null if it has none; none if the driver does not say.
+fn current_context() -> Option<Handle> {
+    let mut context = null_mut();
+    // SAFETY: the pointer is to a local.
+    let answer = unsafe { (library().cuCtxGetCurrent)(&mut context) };
+    (answer == 0).then_some(context)
+}
+
+/// Waits until everything that anybody does in the current context is done.
+pub(crate) fn synchronize_context() -> Answer<()> {
+    // SAFETY: it takes no pointer.
+    checked("cuCtxSynchronize", unsafe {
+        (library().cuCtxSynchronize)()
+    })
+}
+
+/// What an address is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The CUmemorytype; 0 if the driver does not know the address.
+    pub kind: c_uint,
+    /// The address of the context that it was allocated in; 0 if that was none.
+    pub context: usize,
+    /// The device.
+    pub ordinal: i32,
+    /// Whether the memory moves to where it is used.
+    pub is_managed: bool,
+}
+
+/// Asks the driver whose an address is.
+pub(crate) fn place_of(address: u64) -> Answer<Place> {
+    use PointerAttribute::{
+        CU_POINTER_ATTRIBUTE_CONTEXT as CONTEXT, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL as ORDINAL,
+        CU_POINTER_ATTRIBUTE_IS_MANAGED as MANAGED, CU_POINTER_ATTRIBUTE_MEMORY_TYPE as KIND,
+    };
+    let mut place = Place::default();
+    let mut is_managed: c_uint = 0;
+    let mut attributes = [KIND, CONTEXT, ORDINAL, MANAGED].map(|which| which as c_uint);
+    let mut values: [*mut c_void; 4] = [
+        (&raw mut place.kind).cast(),
+        (&raw mut place.context).cast(),
+        (&raw mut place.ordinal).cast(),
+        (&raw mut is_managed).cast(),
+    ];
+    // SAFETY: there is a place for each attribute, as large as its value.
+    let answer = unsafe {
+        let count = attributes.len() as c_uint;
+        let (attributes, values) = (attributes.as_mut_ptr(), values.as_mut_ptr());
+        (library().cuPointerGetAttributes)(count, attributes, values, address)
+    };
+    checked("cuPointerGetAttributes", answer)?;
+    place.is_managed = is_managed != 0;
+    Ok(place)
 }
 
 /// Memory on the device of the current context.

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "kernels are run on addresses")]
 
 use crate::device::Gpu;
-use crate::driver::{Kernel, Stream};
+use crate::driver::{CallersContext, Kernel, Stream};
 use crate::lower;
 use crate::memory::CudaBuffer;
 use crate::nest::Nest;
@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use ufc_ir::{DType, Func};
 use ufc_target::{
-    BackendError, DeviceArgs, DeviceOperand, Executable, InnerLoop, LaunchArgs, LaunchControl,
-    LaunchReport,
+    BackendError, Buffer, DeviceArgs, DeviceOperand, Executable, InnerLoop, LaunchArgs,
+    LaunchControl, LaunchReport,
 };
 
 /// Threads in a block. Any kernel may have so many: the registers of a multiprocessor are enough for 256 threads that
@@ -345,13 +345,22 @@ impl CudaLoop {
             low += end.min(0);
             high += end.max(0);
         }
-        if low < 0 || high > buffer.block_bytes() as i128 {
-            let size = buffer.block_bytes();
+        if low < 0 || high > buffer.size() as i128 {
+            let size = buffer.size();
             let what = format!("operand {number} reaches from {low} to {high} of {size} bytes");
             return Err(BackendError::LaunchFailed(what));
         }
-        Ok(At::Address(buffer.block.address + offset as u64))
+        Ok(At::Address(buffer.address + offset as u64))
     }
+}
+
+/// Whether an operand is in memory that others allocated.
+fn is_foreign(operand: &DeviceOperand) -> bool {
+    let DeviceOperand::Buffer { buffer, .. } = operand else {
+        return false;
+    };
+    let buffer = buffer.as_any().downcast_ref::<CudaBuffer>();
+    buffer.is_some_and(CudaBuffer::is_foreign)
 }
 
 /// The steps in elements of an operand that is packed.
@@ -376,6 +385,7 @@ impl Executable for CudaLoop {
         if nest.elements() == 0 {
             return Ok(LaunchReport::on_host(1));
         }
+        let _callers = CallersContext::keep();
         // SAFETY: as the caller says.
         unsafe { stream::run(self, &nest, args.pointers, control) }
     }
@@ -402,9 +412,15 @@ impl Executable for CudaLoop {
         let operands = operands
             .map(|(number, operand)| self.resident(gpu, number, operand, &nest))
             .collect::<Result<Vec<At>, _>>()?;
+        let _callers = CallersContext::keep();
         let stream = gpu.bind()?.compute;
-        // SAFETY: every element is in its buffer; a buffer that is dropped meanwhile is reused in the same stream only.
-        unsafe { self.enqueue(gpu, stream, &nest, &operands)? };
+        // SAFETY: every element is in its buffer; a buffer that is dropped meanwhile is reused in the same stream only, and
+        // one whose memory others allocated is waited for.
+        let enqueued = unsafe { self.enqueue(gpu, stream, &nest, &operands) };
+        if args.operands.iter().any(is_foreign) {
+            stream.synchronize().map_err(|fault| gpu.error(&fault, 0))?;
+        }
+        enqueued?;
         if let Some(progress) = control.progress {
             progress.fetch_add(nest.elements() as u64, Ordering::Relaxed);
         }

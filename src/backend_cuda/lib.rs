@@ -7,6 +7,7 @@
 mod copy;
 mod device;
 mod driver;
+mod foreign;
 mod launch;
 mod legal;
 mod library;
@@ -20,12 +21,14 @@ mod stream;
 mod transfer;
 mod variant;
 
+use driver::CallersContext;
 use launch::CudaLoop;
 use legal::CudaLegality;
 use memory::CudaBuffer;
 use std::sync::Arc;
 use ufc_target::{
-    Backend, BackendError, Buffer, CompileOptions, Device, Executable, Legal, Legality, Unavailable,
+    Backend, BackendError, Buffer, CompileOptions, Device, Executable, ForeignMemory, Legal,
+    Legality, Unavailable,
 };
 use variant::Variant;
 
@@ -58,6 +61,7 @@ impl Backend for CudaBackend {
         options: &CompileOptions,
     ) -> Result<Arc<dyn Executable>, BackendError> {
         let gpus = device::named(options.device.as_deref())?;
+        let _callers = CallersContext::keep();
         for gpu in &gpus {
             gpu.bind()?;
         }
@@ -95,20 +99,48 @@ impl Backend for CudaBackend {
 
     fn allocate(&self, device: &str, bytes: usize) -> Result<Arc<dyn Buffer>, BackendError> {
         match &device::named(Some(device))?[..] {
-            [gpu] => Ok(Arc::new(CudaBuffer::new(gpu, bytes)?)),
-            gpus => Err(BackendError::Unsupported(format!(
-                "memory of {} GPUs: an array is in that of one, such as `{}`",
-                gpus.len(),
-                gpus[0].full_name()
-            ))),
+            [gpu] => {
+                let _callers = CallersContext::keep();
+                Ok(Arc::new(CudaBuffer::new(gpu, bytes)?))
+            }
+            gpus => Err(one_gpu(gpus)),
+        }
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "the memory is an address that the caller vouches for"
+    )]
+    unsafe fn adopt(
+        &self,
+        device: &str,
+        memory: ForeignMemory,
+    ) -> Result<Arc<dyn Buffer>, BackendError> {
+        match &device::named(Some(device))?[..] {
+            [gpu] => {
+                let _callers = CallersContext::keep();
+                Ok(Arc::new(CudaBuffer::adopt(gpu, memory)?))
+            }
+            gpus => Err(one_gpu(gpus)),
         }
     }
 
     fn synchronize(&self, device: &str) -> Result<(), BackendError> {
-        for gpu in device::named(Some(device))? {
+        let gpus = device::named(Some(device))?;
+        let _callers = CallersContext::keep();
+        for gpu in gpus {
             let stream = gpu.bind()?.compute;
             stream.synchronize().map_err(|fault| gpu.error(&fault, 0))?;
         }
         Ok(())
     }
+}
+
+/// What is said where memory is asked for on several GPUs.
+fn one_gpu(gpus: &[Arc<device::Gpu>]) -> BackendError {
+    BackendError::Unsupported(format!(
+        "memory of {} GPUs: an array is in that of one, such as `{}`",
+        gpus.len(),
+        gpus[0].full_name()
+    ))
 }

@@ -53,6 +53,9 @@ functions! {
     cuDeviceGetAttribute(*mut c_int, c_uint, c_int);
     cuDevicePrimaryCtxRetain(*mut Handle, c_int);
     cuCtxSetCurrent(Handle);
+    cuCtxGetCurrent(*mut Handle);
+    cuCtxSynchronize();
+    cuPointerGetAttributes(c_uint, *mut c_uint, *mut *mut c_void, u64);
     cuMemGetInfo_v2(*mut usize, *mut usize);
     cuMemAlloc_v2(*mut u64, usize);
     cuMemFree_v2(u64);

@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "memory is freed")]
 
 use crate::device::Gpu;
-use crate::driver::{self, Pinned};
-use crate::transfer;
+use crate::driver::{self, CallersContext, Pinned};
+use crate::{foreign, transfer};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use ufc_target::{BackendError, Buffer};
+use ufc_target::{BackendError, Buffer, ForeignMemory};
 
 /// Sizes are rounded up to multiples of this …
 const SMALL_UNIT: usize = 512;
@@ -175,24 +175,55 @@ impl Drop for Staging {
     }
 }
 
-/// Memory that a caller asked for.
+/// What keeps a buffer's memory.
+#[derive(Debug)]
+#[expect(
+    dead_code,
+    reason = "what is in it is only kept, to be dropped with the buffer"
+)]
+enum Keeper {
+    Block(Block),
+    /// Others allocated it.
+    Owner(Box<dyn Any + Send + Sync>),
+}
+
+/// Memory that a caller asked for, or brought along.
 #[derive(Debug)]
 pub(crate) struct CudaBuffer {
     pub gpu: Arc<Gpu>,
-    pub block: Block,
+    pub address: u64,
     bytes: usize,
+    keeper: Keeper,
 }
 
 impl CudaBuffer {
     pub(crate) fn new(gpu: &Arc<Gpu>, bytes: usize) -> Result<CudaBuffer, BackendError> {
         let block = Block::new(gpu, bytes)?;
-        let gpu = gpu.clone();
-        Ok(CudaBuffer { gpu, block, bytes })
+        Ok(CudaBuffer {
+            gpu: gpu.clone(),
+            address: block.address,
+            bytes,
+            keeper: Keeper::Block(block),
+        })
     }
 
-    /// How many bytes the caller asked for.
-    pub(crate) fn block_bytes(&self) -> usize {
-        self.bytes
+    /// Takes over memory of others, once everything that anybody does on the GPU is done.
+    ///
+    /// # Errors
+    /// If the driver says that the memory is not the GPU's, or fails.
+    pub(crate) fn adopt(gpu: &Arc<Gpu>, memory: ForeignMemory) -> Result<CudaBuffer, BackendError> {
+        foreign::check(gpu, &memory)?;
+        Ok(CudaBuffer {
+            gpu: gpu.clone(),
+            address: memory.address,
+            bytes: memory.bytes,
+            keeper: Keeper::Owner(memory.owner),
+        })
+    }
+
+    /// Whether others allocated the memory: they may use it again as soon as a launch has returned.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.keeper, Keeper::Owner(_))
     }
 
     fn check(&self, offset: usize, bytes: usize) -> Result<(), BackendError> {
@@ -221,17 +252,19 @@ impl Buffer for CudaBuffer {
     }
 
     fn address(&self) -> Option<u64> {
-        Some(self.block.address)
+        Some(self.address)
     }
 
     fn upload(&self, offset: usize, bytes: &[u8]) -> Result<(), BackendError> {
         self.check(offset, bytes.len())?;
-        transfer::upload(&self.gpu, self.block.address + offset as u64, bytes)
+        let _callers = CallersContext::keep();
+        transfer::upload(&self.gpu, self.address + offset as u64, bytes)
     }
 
     fn download(&self, offset: usize, bytes: &mut [u8]) -> Result<(), BackendError> {
         self.check(offset, bytes.len())?;
-        transfer::download(&self.gpu, self.block.address + offset as u64, bytes)
+        let _callers = CallersContext::keep();
+        transfer::download(&self.gpu, self.address + offset as u64, bytes)
     }
 
     fn as_any(&self) -> &dyn Any {

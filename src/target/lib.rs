@@ -8,7 +8,7 @@ pub mod memory;
 pub use error::{BackendError, Unavailable};
 pub use launch::{Index, InnerLoop, LaunchArgs, LaunchControl, LaunchReport};
 pub use legality::{Action, Legal, Legality, Violation};
-pub use memory::{Buffer, DeviceArgs, DeviceOperand};
+pub use memory::{Buffer, DeviceArgs, DeviceOperand, ForeignMemory};
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -61,6 +61,30 @@ pub trait Backend: Send + Sync {
             "memory of its own on `{}:{device}`",
             self.name()
         )))
+    }
+
+    /// Memory of a device that others allocated, as a buffer. Waits until everything that anybody has asked of the device is
+    /// done; launches on such a buffer are done when they return.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] where addresses mean nothing to others, or if the driver says that the memory is not
+    /// the device's; or what the device reports. The owner is dropped then.
+    ///
+    /// # Safety
+    /// Until the owner is dropped the bytes are memory of the device, which launches may read, and write if it is an
+    /// output of theirs.
+    #[expect(
+        unsafe_code,
+        reason = "the memory is an address that the caller vouches for"
+    )]
+    unsafe fn adopt(
+        &self,
+        device: &str,
+        memory: ForeignMemory,
+    ) -> Result<Arc<dyn Buffer>, BackendError> {
+        let name = self.name();
+        let what = format!("memory at {:#x} on `{name}:{device}`", memory.address);
+        Err(BackendError::Unsupported(what))
     }
 
     /// Waits until everything that was asked of a device is done.

@@ -38,6 +38,17 @@ pub trait Buffer: Send + Sync + Debug {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// Memory of a device that others allocated.
+#[derive(Debug)]
+pub struct ForeignMemory {
+    /// The address of its first byte on the device; without meaning if there are no bytes.
+    pub address: u64,
+    /// How many bytes there are.
+    pub bytes: usize,
+    /// What keeps the memory: dropped when the last buffer of it is, by whichever thread does that.
+    pub owner: Box<dyn Any + Send + Sync>,
+}
+
 /// One operand of a launch on a device.
 #[derive(Clone, Debug)]
 pub enum DeviceOperand {

@@ -111,6 +111,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("stray_operands", "devices=2", stray_operands),
     fault("arrays_on_two_gpus", "devices=2", arrays_on_two_gpus),
     fault("holes_stay_there", "", holes_stay_there),
+    fault("foreign_memory", "devices=2", super::cuda_foreign::test),
 ];
 
 /// The tests that a process with such a driver has.

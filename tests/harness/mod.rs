@@ -6,6 +6,7 @@
 mod annotate;
 mod cuda;
 mod cuda_faults;
+mod cuda_foreign;
 mod cuda_ops;
 mod examples;
 pub(crate) mod exec;

@@ -12,8 +12,9 @@ mod memory;
 mod plan;
 mod streams;
 
-use memory::World;
+use memory::{Place, World};
 use plan::Plan;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -41,6 +42,45 @@ pub(crate) const ENTRY: &str = "ufc_loop";
 
 /// Bytes of memory that each device has, unless the plan says otherwise.
 const MEMORY: usize = 1 << 30;
+
+/// The handle of the first device's primary context; those of other devices follow.
+const PRIMARY_CONTEXT: usize = 1 << 8;
+/// The same for contexts that are made besides.
+const OTHER_CONTEXT: usize = 2 << 8;
+
+thread_local! {
+    /// The thread's context; 0 if it has none.
+    static CURRENT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Memory that is asked for in the thread's context.
+fn here(is_managed: bool) -> Place {
+    let context = CURRENT.get();
+    Place {
+        kind: 2,
+        context,
+        ordinal: (context % PRIMARY_CONTEXT) as i32,
+        is_managed,
+    }
+}
+
+/// Calls that need no context.
+const FREE_OF_CONTEXT: &[&str] = &[
+    "cuInit",
+    "cuDriverGetVersion",
+    "cuDeviceGetCount",
+    "cuDeviceGet",
+    "cuDeviceGetName",
+    "cuDeviceTotalMem_v2",
+    "cuDeviceGetAttribute",
+    "cuDevicePrimaryCtxRetain",
+    "cuCtxCreate_v2",
+    "cuCtxSetCurrent",
+    "cuCtxGetCurrent",
+    "cuPointerGetAttributes",
+    "cuEventDestroy_v2",
+    "cuMemFreeHost",
+];
 
 /// The driver's state.
 struct State {
@@ -87,6 +127,9 @@ fn call(name: &str, body: impl FnOnce(&mut State) -> Result<(), Answer>) -> Answ
     }
     if state.sticky != SUCCESS {
         return state.sticky;
+    }
+    if CURRENT.get() == 0 && !FREE_OF_CONTEXT.contains(&name) {
+        return INVALID_CONTEXT;
     }
     if let Some(error) = state.plan.error_of(name) {
         if plan::is_sticky(error) {
@@ -183,11 +226,44 @@ driver! {
     }
     cuDevicePrimaryCtxRetain(context: *mut usize, device: c_int) |_state| {
         // SAFETY: the caller gives a place for it.
-        unsafe { give(context, 1 + device as usize) }
+        unsafe { give(context, PRIMARY_CONTEXT + device as usize) }
+    }
+    cuCtxCreate_v2(context: *mut usize, _flags: c_uint, device: c_int) |_state| {
+        let found = OTHER_CONTEXT + device as usize;
+        CURRENT.set(found);
+        // SAFETY: the caller gives a place for it.
+        unsafe { give(context, found) }
     }
     cuCtxSetCurrent(context: usize) |_state| {
-        if context == 0 {
-            return Err(INVALID_CONTEXT);
+        CURRENT.set(context);
+        Ok(())
+    }
+    cuCtxGetCurrent(context: *mut usize) |_state| {
+        // SAFETY: the caller gives a place for it.
+        unsafe { give(context, CURRENT.get()) }
+    }
+    cuCtxSynchronize() |state| {
+        state.streams.wait_for_all(&mut state.world)
+    }
+    cuPointerGetAttributes(
+        count: c_uint,
+        attributes: *const c_uint,
+        values: *const *mut c_void,
+        address: u64
+    ) |state| {
+        let place = state.world.place_of(address);
+        for number in 0..count as usize {
+            // SAFETY: the attributes and the places for their values are so many.
+            unsafe {
+                let to = values.add(number).read();
+                match attributes.add(number).read() {
+                    1 => give(to.cast(), place.context)?,
+                    2 => give(to.cast(), place.kind)?,
+                    8 => give(to.cast(), u32::from(place.is_managed))?,
+                    9 => give(to.cast(), place.ordinal)?,
+                    _ => return Err(INVALID_VALUE),
+                }
+            }
         }
         Ok(())
     }
@@ -222,7 +298,12 @@ driver! {
         }
     }
     cuMemAlloc_v2(address: *mut u64, bytes: usize) |state| {
-        let found = state.world.allocate(bytes).ok_or(OUT_OF_MEMORY)?;
+        let found = state.world.allocate(bytes, here(false)).ok_or(OUT_OF_MEMORY)?;
+        // SAFETY: the caller gives a place for it.
+        unsafe { give(address, found) }
+    }
+    cuMemAllocManaged(address: *mut u64, bytes: usize, _flags: c_uint) |state| {
+        let found = state.world.allocate(bytes, here(true)).ok_or(OUT_OF_MEMORY)?;
         // SAFETY: the caller gives a place for it.
         unsafe { give(address, found) }
     }

@@ -11,6 +11,16 @@ const GAP: u64 = 1 << 16;
 /// What new memory is full of.
 const POISON: u8 = 0xc7;
 
+/// What the driver says of an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// A CUmemorytype: 1 for the host, 2 for a device, 0 for neither.
+    pub kind: u32,
+    pub context: usize,
+    pub ordinal: i32,
+    pub is_managed: bool,
+}
+
 /// All memory that was asked for.
 pub(crate) struct World {
     capacity: usize,
@@ -18,6 +28,8 @@ pub(crate) struct World {
     next: u64,
     blocks: RefCell<BTreeMap<u64, Vec<u8>>>,
     host: BTreeMap<usize, Vec<u64>>,
+    /// Where each block is.
+    places: BTreeMap<u64, Place>,
 }
 
 impl World {
@@ -28,6 +40,7 @@ impl World {
             next: BASE,
             blocks: RefCell::default(),
             host: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -40,7 +53,7 @@ impl World {
     }
 
     /// Memory aligned to 256 bytes, as the driver's is; none if the device has no more.
-    pub(crate) fn allocate(&mut self, bytes: usize) -> Option<u64> {
+    pub(crate) fn allocate(&mut self, bytes: usize, place: Place) -> Option<u64> {
         if bytes == 0 || bytes > self.capacity - self.used {
             return None;
         }
@@ -48,6 +61,7 @@ impl World {
         let address = self.next;
         self.next += (bytes as u64).next_multiple_of(256) + GAP;
         self.blocks.get_mut().insert(address, vec![POISON; bytes]);
+        self.places.insert(address, place);
         Some(address)
     }
 
@@ -71,6 +85,22 @@ impl World {
     pub(crate) fn free_host(&mut self, pointer: *mut u8) -> Result<(), Answer> {
         let found = self.host.remove(&pointer.addr());
         found.map(drop).ok_or(INVALID_VALUE)
+    }
+
+    /// What an address is of: a block, or memory of the host that was asked for here.
+    pub(crate) fn place_of(&self, address: u64) -> Place {
+        if self.check(address, 1).is_ok() {
+            let known = self.places.range(..=address).next_back();
+            return known.map(|(_, place)| *place).unwrap_or_default();
+        }
+        let before = self.host.range(..=address as usize).next_back();
+        let is_host =
+            before.is_some_and(|(start, block)| address as usize - start < 8 * block.len());
+        Place {
+            kind: u32::from(is_host),
+            ordinal: -2,
+            ..Place::default()
+        }
     }
 
     /// Whether so many bytes at an address are one block's.

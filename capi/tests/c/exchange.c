@@ -62,8 +62,8 @@ static void dlpack_in(void)
     tensor->version.major = 2;
     FAILS(UFC_ERROR_UNSUPPORTED, "version 2.0", ufc_array_from_dlpack(tensor, &array));
     tensor->version.major = 1;
-    tensor->dl_tensor.device.device_type = 2;
-    FAILS(UFC_ERROR_UNSUPPORTED, "type 2", ufc_array_from_dlpack(tensor, &array));
+    tensor->dl_tensor.device.device_type = 10;
+    FAILS(UFC_ERROR_UNSUPPORTED, "type 10", ufc_array_from_dlpack(tensor, &array));
     tensor->dl_tensor.device.device_type = 1;
     tensor->dl_tensor.dtype.lanes = 4;
     FAILS(UFC_ERROR_DTYPE, "4 lanes", ufc_array_from_dlpack(tensor, &array));

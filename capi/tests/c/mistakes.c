@@ -93,7 +93,7 @@ static void sizes_of_structs(void)
     options.later = 1;
     FAILS(UFC_ERROR_STRUCT_SIZE, "does not know", ufc_call(ufunc, &in, 1, &to, 1, &options.options));
     options.options.struct_size = sizeof options.options;
-    options.options.flags = 2;
+    options.options.flags = 1u << 31;
     FAILS(UFC_ERROR_ARGUMENT, "`flags` of `options`", ufc_call(ufunc, &in, 1, &to, 1, &options.options));
     in.struct_size = 8;
     FAILS(UFC_ERROR_STRUCT_SIZE, "`inputs`", ufc_call(ufunc, &in, 1, &to, 1, NULL));
