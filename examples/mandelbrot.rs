@@ -48,8 +48,8 @@ fn linspace(start: f32, end: f32, len: usize) -> Vec<f32> {
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1);
     let path = path.unwrap_or_else(|| "mandelbrot.png".to_string());
-    let re = linspace(-2.2, 1.0, WIDTH);
-    let im = linspace(-1.0667, 1.0667, HEIGHT);
+    let re = linspace(-2.35, 1.07, WIDTH);
+    let im = linspace(-1.14, 1.14, HEIGHT);
 
     // A row and a column make a table. What the call is going to do, and then the call.
     println!("{}\n", escape.explain((&re, im.column(), 1000)));
@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     encoder.write_header()?.write_image_data(&pixels)?;
 
     // The functions are still functions.
-    println!("{path}: -2 leaves after {} steps,", escape(-2.0, 0.0, 1000));
-    println!("and 1 leaves after {:.3}", escape(1.0, 0.0, 1000));
+    let (inside, outside) = (escape(0.0, 0.0, 1000), escape(0.3, 0.6, 1000));
+    println!("{path}: 0 stays ({inside}), 0.3+0.6i leaves after {outside:.2} steps");
     Ok(())
 }

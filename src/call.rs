@@ -318,7 +318,11 @@ impl<'u, 'o> Call<'u, 'o> {
         inputs: SmallVec<[Operand<'a>; 4]>,
         mut outputs: SmallVec<[Output<'a>; 2]>,
     ) -> Result<Vec<Array>, Error> {
-        if !outputs.is_empty() && self.call_short(&inputs, &outputs)? {
+        if outputs.is_empty() {
+            if let Some(results) = self.call_short_new(&inputs)? {
+                return Ok(results);
+            }
+        } else if self.call_short(&inputs, &outputs)? {
             return Ok(Vec::new());
         }
         self.run_long(&inputs, &mut outputs)

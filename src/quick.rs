@@ -82,15 +82,22 @@ impl Short {
         })
     }
 
+    /// Whether inputs are of the loop's dtypes.
+    #[inline]
+    pub(crate) fn takes_inputs(&self, inputs: &[Operand<'_>]) -> bool {
+        let dtypes = &self.dtypes[..self.inputs.min(MOST_OPERANDS)];
+        let mut given = inputs.iter().zip(dtypes);
+        inputs.len() == dtypes.len()
+            && given.all(|(operand, dtype)| operand.dtype() == Some(*dtype))
+    }
+
     /// Whether operands are of the loop's dtypes.
     #[inline]
     pub(crate) fn takes(&self, inputs: &[Operand<'_>], outputs: &[Output<'_>]) -> bool {
-        let (ins, outs) = self.dtypes[..self.operands].split_at(self.inputs);
-        let mut given = inputs.iter().zip(ins);
-        let mut taken = outputs.iter().zip(outs);
-        inputs.len() == ins.len()
-            && outputs.len() == outs.len()
-            && given.all(|(operand, dtype)| operand.dtype() == Some(*dtype))
+        let dtypes = &self.dtypes[self.inputs..self.operands];
+        let mut taken = outputs.iter().zip(dtypes);
+        self.takes_inputs(inputs)
+            && outputs.len() == dtypes.len()
             && taken.all(|(output, dtype)| output.view.dtype() == *dtype)
     }
 
@@ -299,6 +306,21 @@ impl Quick {
         work.bytes = work.host_out + work.host_in;
         work
     }
+}
+
+/// The shape of the results of inputs that have one shape, or are single elements.
+pub(crate) fn common_shape<'i>(inputs: &'i [Operand<'_>]) -> Option<&'i [usize]> {
+    let mut common: &[usize] = &[];
+    for input in inputs {
+        match (input, input.shape()) {
+            (Operand::Scalar(_) | Operand::View(_), own) if own == common => {}
+            (Operand::Scalar(_) | Operand::View(_), []) => {}
+            (Operand::View(_), [1]) if !common.is_empty() => {}
+            (Operand::View(_), own) if matches!(common, [] | [1]) => common = own,
+            _ => return None,
+        }
+    }
+    Some(common)
 }
 
 /// The step from one element to the next of an operand that has the shape of the results, if there is one for all of them.

@@ -2,13 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use super::Call;
-use crate::array::{Operand, Output};
+use crate::array::{Array, Operand, Output, ToOutput};
 use crate::cache::{Loop, LoopKey};
 use crate::dispatch::{self, Picked, Work};
 use crate::error::Error;
 use crate::fpenv::DefaultEnv;
-use crate::quick::{Plain, Quick, Short};
+use crate::quick::{self, Plain, Quick, Short};
 
 impl Call<'_, '_> {
     /// Runs the kernel on plain memory, for callers who have only that; says whether it did. It does not if there is no
@@ -54,6 +56,33 @@ impl Call<'_, '_> {
             Some(()) => self.run_short(&picked, ready, short, &mut quick),
             None => Ok(false),
         }
+    }
+
+    /// As [`Call::call_short`], with the results in new arrays; none if the operands are not for the short way.
+    pub(super) fn call_short_new(
+        &self,
+        inputs: &[Operand<'_>],
+    ) -> Result<Option<Vec<Array>>, Error> {
+        let takes = |short: &Short| short.takes_inputs(inputs);
+        let Some((picked, ready, short)) = self.short_loop(takes) else {
+            return Ok(None);
+        };
+        let Some(shape) = quick::common_shape(inputs) else {
+            return Ok(None);
+        };
+        let mut results = Vec::with_capacity(ready.outputs.len());
+        for dtype in &ready.outputs {
+            results.push(Array::zeros(*dtype, shape)?);
+        }
+        let outputs = results.iter_mut().map(ToOutput::to_output);
+        let outputs: SmallVec<[Output<'_>; 2]> = outputs.collect();
+        let mut quick = Quick::new();
+        let is_done = match quick.fill(short, inputs, &outputs) {
+            Some(()) => self.run_short(&picked, ready, short, &mut quick)?,
+            None => false,
+        };
+        drop(outputs);
+        Ok(is_done.then_some(results))
     }
 
     /// The processor's loop that takes operands as they are, if it has been compiled, and the call needs no report.
@@ -135,6 +164,13 @@ mod tests {
         (0..len).map(|i| i as f32 * 0.37 - 9.0).collect()
     }
 
+    /// The one result, by the long way.
+    fn long<'a>(kernel: &Ufunc, inputs: impl Inputs<'a>) -> Array {
+        let call = kernel.on(Target::CPU);
+        let results = call.run_long(&inputs.to_operands(), &mut []);
+        results.expect("it runs").remove(0)
+    }
+
     /// Whether the short way takes the operands.
     fn is_short<'a>(kernel: &Ufunc, inputs: impl Inputs<'a>, outputs: impl Outputs<'a>) -> bool {
         let call = kernel.on(Target::CPU);
@@ -149,8 +185,13 @@ mod tests {
         let all = numbers(300_001);
         for len in [0, 1, 2, 15, 16, 17, 33, 67, 30_001, 300_001] {
             let x = &all[..len];
-            // Results in new arrays come by the long way.
-            let expected = axpy.call((1.25f32, x, 0.5f32)).expect("the long way");
+            let expected = long(&axpy, (1.25f32, x, 0.5f32));
+            let new = axpy.on(Target::CPU);
+            let new = new.call_short_new(&(1.25f32, x, 0.5f32).to_operands());
+            assert_eq!(
+                new.expect("it runs").as_deref(),
+                Some(std::slice::from_ref(&expected))
+            );
             let expected = expected.as_slice::<f32>().expect("f32");
             let mut out = vec![f32::NAN; len];
             assert!(is_short(&axpy, (1.25f32, x, 0.5f32), &mut out), "{len}");
@@ -176,7 +217,8 @@ mod tests {
     fn operands_of_one_shape_are_as_good_as_flat_and_others_are_not_taken() {
         let axpy = axpy();
         let x = Array::from_shape(&[5, 7], &numbers(35)).expect("35 elements");
-        let expected = axpy.call((2.0f32, &x, &x)).expect("the long way");
+        let expected = long(&axpy, (2.0f32, &x, &x));
+        assert_eq!(axpy.call((2.0f32, &x, &x)).expect("it runs"), expected);
         let mut out = Array::from_shape(&[5, 7], &[f32::NAN; 35]).expect("35 elements");
         assert!(is_short(&axpy, (2.0f32, &x, &x), &mut out));
         assert_eq!(out, expected);
@@ -215,6 +257,26 @@ mod tests {
             wrong.is_err(),
             "a length that does not fit is an error on any way"
         );
+    }
+
+    /// Single elements keep their axis, or get that of others.
+    #[test]
+    fn new_arrays_have_the_shape_of_the_inputs() {
+        let axpy = axpy();
+        let (none, one, two) = (
+            Array::from_shape(&[], &[3.0f32]).expect("one element"),
+            Array::from([4.0f32]),
+            Array::from([5.0f32, 6.0]),
+        );
+        let table = Array::from_shape(&[1, 2], &[7.0f32, 8.0]).expect("two elements");
+        let all = [&none, &one, &two, &table];
+        for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (*a, *b))) {
+            let expected = long(&axpy, (2.0f32, a, b));
+            let found = axpy.call((2.0f32, a, b)).expect("it runs");
+            assert_eq!(found.shape(), expected.shape(), "{a:?} {b:?}");
+            assert_eq!(found, expected, "{a:?} {b:?}");
+        }
+        assert!(axpy.call((2.0f32, &two, &[1.0f32; 3])).is_err());
     }
 
     #[test]
