@@ -54,12 +54,12 @@ impl Bench {
 }
 
 fn raw(raw: &RawLoop, operands: &[&[f32]], out: &mut [f32]) {
-    let mut pointers: Vec<*mut u8> = operands
-        .iter()
-        .map(|operand| operand.as_ptr().cast_mut().cast())
-        .collect();
-    pointers.push(out.as_mut_ptr().cast());
-    let steps = [4isize; 8];
+    let mut pointers = [null_mut::<u8>(); 4];
+    for (pointer, operand) in pointers.iter_mut().zip(operands) {
+        *pointer = operand.as_ptr().cast_mut().cast();
+    }
+    pointers[operands.len()] = out.as_mut_ptr().cast();
+    let steps = [4isize; 4];
     // SAFETY: all operands have as many elements as the output.
     unsafe {
         raw.function()(
