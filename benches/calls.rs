@@ -26,6 +26,9 @@ const POLYNOMIAL: &str = "pub fn poly(x: f32) -> f32 {
 
 const LARGE: usize = 1 << 16;
 
+/// A way to call the polynomial, and what it is called.
+type Way<'w> = (&'w str, &'w mut dyn FnMut(&mut [f32]));
+
 struct Bench {
     is_measured: bool,
 }
@@ -128,7 +131,7 @@ fn many_elements(bench: &Bench) -> Result<(), ufc::Error> {
     let mut out = vec![0.0f32; LARGE];
     println!("\npoly, n = 2^16");
     let direct = poly.on(Target::CPU).raw_loop(&[DType::F32])?;
-    let ways: [(&str, &mut dyn FnMut(&mut [f32])); 3] = [
+    let ways: [Way<'_>; 3] = [
         ("the loop itself", &mut |out| raw(&direct, &[&x], out)),
         ("Ufunc, on(CPU).threads(1)", &mut |out| {
             let call = poly.on(Target::CPU).threads(1);
