@@ -261,6 +261,8 @@ pub(crate) struct Gpu {
     pub(crate) limits: Limits,
     /// Whether shaders are given as SPIR-V.
     pub(crate) takes_spirv: bool,
+    /// Whether nobody tells when there is no memory: wgpu does not ask GL.
+    pub(crate) hides_lack_of_memory: bool,
     pub(crate) pool: Pool,
     /// The flag that loops of launches on device memory set, once there were any.
     pub(crate) status: OnceLock<wgpu::Buffer>,
@@ -343,6 +345,7 @@ impl Gpu {
                 turns: TURNS,
             },
             takes_spirv,
+            hides_lack_of_memory: info.backend == wgpu::Backend::Gl,
             pool: Pool::default(),
             status: OnceLock::new(),
             has_looped: AtomicBool::new(false),

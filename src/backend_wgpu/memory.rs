@@ -3,6 +3,7 @@
 use crate::device::Gpu;
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use ufc_target::{BackendError, Buffer};
@@ -144,14 +145,39 @@ fn create(gpu: &Gpu, usage: Use, size: u64) -> Result<wgpu::Buffer, BackendError
             bytes: size,
         });
     }
-    gpu.checked(size, || {
+    let buffer = gpu.checked(size, || {
         gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size,
             usage: usage.usages(),
             mapped_at_creation: false,
         })
-    })
+    })?;
+    if gpu.hides_lack_of_memory
+        && usage == Use::Operand
+        && size >= LARGE
+        && !is_there(gpu, &buffer)?
+    {
+        return Err(BackendError::OutOfMemory {
+            device: format!("wgpu:{}", gpu.name),
+            bytes: size,
+        });
+    }
+    Ok(buffer)
+}
+
+/// Bytes from which on it is looked whether a buffer has memory, where nobody tells.
+const LARGE: u64 = 1 << 20;
+
+/// Whether the end of a buffer keeps what is written there.
+fn is_there(gpu: &Gpu, buffer: &wgpu::Buffer) -> Result<bool, BackendError> {
+    // Another one each time: what brings it back may still have that of the last.
+    static PATTERN: AtomicU32 = AtomicU32::new(0x5ac3_6996);
+    let pattern = PATTERN.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+    let mut found = [0; 4];
+    write(gpu, buffer, buffer.size() - 4, &pattern)?;
+    read(gpu, buffer, buffer.size() - 4, &mut found)?;
+    Ok(found == pattern)
 }
 
 /// Memory that a user of the back end holds.
