@@ -15,10 +15,10 @@ use crate::plan::Plan;
 use crate::units;
 
 impl Call<'_, '_> {
-    /// What a call would do. See [`Ufunc::plan`].
+    /// What a call would do. See [`crate::Ufunc::plan`].
     ///
     /// # Errors
-    /// As [`Ufunc::call`].
+    /// As [`crate::Ufunc::call`].
     pub fn plan<'a>(&self, inputs: impl Inputs<'a>) -> Result<Plan, Error> {
         let inputs = inputs.to_operands();
         let decided = self.decide(&inputs, &[], &[], Wish::Host, false)?;
