@@ -168,7 +168,7 @@ fn compile(
 ) -> Result<Code, BackendError> {
     #[cfg(all(target_arch = "x86_64", unix))]
     if let Some(code) = native_code(legal, options, launches)? {
-        return Code::load(code.bytes(), Pool::default());
+        return Code::load_guarded(code.bytes(), code.start());
     }
     generate(legal, options, launches)?.compile(false)?.code()
 }

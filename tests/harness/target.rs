@@ -69,14 +69,16 @@ pub(crate) fn asm(case: &Case) -> Outcome {
             .backend
             .emit(&legal, &options, "asm")
             .map_err(|error| error.to_string())?;
-        let turns = turns(&text).ok_or("no loop inside the loop over runs")?;
+        let turns = turns(&text).ok_or("no loop over turns")?;
         expect::file(&expect::beside(case, level), &turns)?;
     }
     Ok(())
 }
 
-/// The loop over turns, which is the largest loop inside the loop over runs, with labels for the targets of jumps.
+/// The loop over turns of the last part, which is the largest loop that goes on while no fewer are left, with labels for
+/// the targets of jumps.
 fn turns(text: &str) -> Option<String> {
+    let text = text.split_once("long:\n").map_or(text, |(_, long)| long);
     let lines: Vec<(&str, &str)> = text.lines().filter_map(|l| l.split_once("  ")).collect();
     let place = |target: &str| {
         let target = target.trim_start_matches('0').trim_end_matches('h');
@@ -89,12 +91,12 @@ fn turns(text: &str) -> Option<String> {
         jump.starts_with('j').then(|| place(to)).flatten()
     };
     let loops = lines.iter().enumerate().filter_map(|(end, (_, inst))| {
-        let start = target(inst)?;
+        let start = target(inst).filter(|_| inst.starts_with("jge "))?;
         (start <= end).then(|| (end - start, start, end))
     });
     let mut loops: Vec<_> = loops.collect();
     loops.sort_unstable();
-    let (_, start, end) = loops.iter().rev().nth(1).copied()?;
+    let (_, start, end) = loops.last().copied()?;
     let inside = &lines[start..=end];
     let mut labels: Vec<usize> = inside.iter().filter_map(|(_, inst)| target(inst)).collect();
     labels.sort_unstable();

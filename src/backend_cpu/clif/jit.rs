@@ -9,33 +9,24 @@ use memmap2::{Mmap, MmapMut};
 use std::fmt;
 use ufc_target::{BackendError, InnerLoop};
 
-/// What every loop begins with: the loop itself, at offset [`BODY`], is called in the default floating-point environment,
-/// and the caller's is left as it was, its flags included. So a loop gives the same bits where the caller flushes
-/// subnormals or rounds otherwise, and code that reads the flags afterwards does not see those of masked lanes.
+/// What a loop of Cranelift's begins with: the loop itself, at offset [`BODY`], is called in the default floating-point
+/// environment, and the caller's is left as it was, its flags included. So a loop gives the same bits where the caller
+/// flushes subnormals or rounds otherwise, and code that reads the flags afterwards does not see those of lanes that
+/// nobody asked for. Loops of our own have the same in their `entry`.
 ///
 /// MXCSR (Intel SDM volume 1, 10.2.3) has flags in its low six bits; 1f80 is its value at reset: all exceptions masked,
-/// rounding to nearest, nothing flushed. It is written only where it differs, which costs more than all the rest.
+/// rounding to nearest, nothing flushed, no flags.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const ENTRY: &[u8] = &[
     0x48, 0x83, 0xec, 0x28,                         //  0 sub rsp, 40 (aligns the stack; Windows wants 32 bytes of it)
     0x0f, 0xae, 0x5c, 0x24, 0x20,                   //  4 stmxcsr [rsp+32]
-    0x8b, 0x44, 0x24, 0x20,                         //  9 mov eax, [rsp+32]
-    0x83, 0xe0, 0xc0,                               // 13 and eax, ~0x3f
-    0x3d, 0x80, 0x1f, 0x00, 0x00,                   // 16 cmp eax, 0x1f80
-    0x75, 48 - 23,                                  // 21 jne 48
-    0xe8, BODY as u8 - 28, 0x00, 0x00, 0x00,        // 23 call BODY
-    0x0f, 0xae, 0x5c, 0x24, 0x24,                   // 28 stmxcsr [rsp+36]
-    0x8b, 0x44, 0x24, 0x24,                         // 33 mov eax, [rsp+36]
-    0x3b, 0x44, 0x24, 0x20,                         // 37 cmp eax, [rsp+32]
-    0x75, 63 - 43,                                  // 41 jne 63
-    0x48, 0x83, 0xc4, 0x28,                         // 43 add rsp, 40
-    0xc3,                                           // 47 ret
-    0xc7, 0x44, 0x24, 0x24, 0x80, 0x1f, 0x00, 0x00, // 48 mov dword [rsp+36], 0x1f80
-    0x0f, 0xae, 0x54, 0x24, 0x24,                   // 56 ldmxcsr [rsp+36]
-    0xeb, 23u8.wrapping_sub(63),                    // 61 jmp 23
-    0x0f, 0xae, 0x54, 0x24, 0x20,                   // 63 ldmxcsr [rsp+32]
-    0xeb, 43u8.wrapping_sub(70),                    // 68 jmp 43
+    0xc7, 0x44, 0x24, 0x24, 0x80, 0x1f, 0x00, 0x00, //  9 mov dword [rsp+36], 0x1f80
+    0x0f, 0xae, 0x54, 0x24, 0x24,                   // 17 ldmxcsr [rsp+36]
+    0xe8, BODY as u8 - 27, 0x00, 0x00, 0x00,        // 22 call BODY
+    0x0f, 0xae, 0x54, 0x24, 0x20,                   // 27 ldmxcsr [rsp+32]
+    0x48, 0x83, 0xc4, 0x28,                         // 32 add rsp, 40
+    0xc3,                                           // 36 ret
 ];
 /// The same with FPCR, which is 0 at reset, and FPSR, which has the flags (Arm Architecture Reference Manual, C5.2.8 and
 /// C5.2.10). `scripts/arm-check` assembles the comments, compares, and runs it.
@@ -75,6 +66,8 @@ const _: () = assert!(ENTRY.len() <= BODY && BODY.is_multiple_of(64));
 /// A compiled inner loop and the memory it lives in.
 pub(crate) struct Code {
     memory: Mmap,
+    /// Where in it the function starts.
+    start: usize,
     /// Read by the code.
     _pool: Pool,
 }
@@ -87,13 +80,28 @@ impl Code {
     /// # Errors
     /// If the system gives no memory, or forbids executable memory.
     pub(crate) fn load(bytes: &[u8], pool: Pool) -> Result<Code, BackendError> {
+        let mut all = ENTRY.to_vec();
+        all.resize(BODY, 0);
+        all.extend_from_slice(bytes);
+        Code::map(&all, 0, pool)
+    }
+
+    /// The same for code that guards the floating-point environment itself, and starts so many bytes after the first.
+    ///
+    /// # Errors
+    /// As [`Code::load`].
+    #[cfg(all(target_arch = "x86_64", unix))]
+    pub(crate) fn load_guarded(bytes: &[u8], start: usize) -> Result<Code, BackendError> {
+        Code::map(bytes, start, Pool::default())
+    }
+
+    fn map(bytes: &[u8], start: usize, pool: Pool) -> Result<Code, BackendError> {
         let failed = |what: &str, error: std::io::Error| {
             BackendError::LaunchFailed(format!("{what}: {error}"))
         };
         let mut memory =
-            MmapMut::map_anon(BODY + bytes.len()).map_err(|e| failed("no memory for code", e))?;
-        memory[..ENTRY.len()].copy_from_slice(ENTRY);
-        memory[BODY..BODY + bytes.len()].copy_from_slice(bytes);
+            MmapMut::map_anon(bytes.len()).map_err(|e| failed("no memory for code", e))?;
+        memory[..bytes.len()].copy_from_slice(bytes);
         let memory = memory.make_exec().map_err(|e| {
             failed(
                 "the system forbids executable memory (a hardened kernel or container?)",
@@ -103,15 +111,17 @@ impl Code {
         clear_instruction_cache(&memory);
         Ok(Code {
             memory,
+            start,
             _pool: pool,
         })
     }
 
     /// The function, valid while `self` is.
     pub(crate) fn inner_loop(&self) -> InnerLoop {
-        // SAFETY: the memory starts with a complete function of this type and calling convention, is executable, and
+        let start = self.memory[self.start..].as_ptr();
+        // SAFETY: there starts a complete function of this type and calling convention, in memory that is executable and
         // has been flushed to where instructions are fetched from. Calling it is the caller's responsibility.
-        unsafe { std::mem::transmute::<*const u8, InnerLoop>(self.memory.as_ptr()) }
+        unsafe { std::mem::transmute::<*const u8, InnerLoop>(start) }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Machine code with registers becomes bytes, through iced's encoder, and text, through its decoder.
 //!
-//! The bytes are: a jump to the code, the constants, the code. Constants are addressed from the instruction pointer, so
-//! the whole may lie anywhere.
+//! The bytes are the constants, then the code, which starts with [`entry`](super::entry). Constants are addressed from the
+//! instruction pointer, so the whole may lie anywhere.
 
+use super::entry::Entry;
 use super::frame::Frame;
 use super::level::Level;
 use super::mach::{Arg, Base, Block, Callee, Cond, Mach, MachInst, Mem};
-use super::regalloc::{Allocated, RAX};
+use super::regalloc::{Allocated, RAX, SAVED};
 use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, Formatter, Instruction,
     InstructionBlock, NasmFormatter, OpCodeOperandKind, OpKind, Register,
@@ -15,73 +16,153 @@ use regalloc2 as ra;
 use regalloc2::{Allocation, Edit, InstOrEdit, PReg, RegClass};
 use ufc_target::BackendError;
 
-/// Where the constants start: after the jump, aligned for whole vectors.
-const CONSTANTS: usize = 64;
-
 /// Address at which the bytes are encoded. Any would do.
-const ORIGIN: u64 = 0x10000;
+pub(super) const ORIGIN: u64 = 0x10000;
 
 /// Names of instructions, for jumps to them, from this number on: no address that constants could have.
 const LABELS: u64 = 1 << 40;
 
-/// Bytes of a function, which starts with the first of them.
+/// Bytes of a function.
 pub(super) struct Emitted {
     pub(super) bytes: Vec<u8>,
-    code_start: usize,
+    /// Which of them it starts with.
+    pub(super) start: usize,
+    /// What each part of the code is called and which byte it starts with.
+    parts: Vec<(&'static str, usize)>,
 }
 
-/// Encodes a function.
+/// A part of a function, with registers.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) mach: Mach,
+    pub(super) allocated: Allocated,
+}
+
+/// Instructions, and those of them that jump.
+struct Listing {
+    code: Vec<Instruction>,
+    /// Jumps and calls, as numbers of instructions, and the numbers of those where they go.
+    jumps: Vec<(usize, usize)>,
+}
+
+/// Encodes a function of one or two parts, which are given the function's arguments by its entry. Parts call the first
+/// one by [`Callee::Partial`].
 ///
 /// # Errors
 /// If the encoder refuses an instruction, or it reads back as another one: bugs of ours.
 pub(super) fn emit(
-    mach: &Mach,
-    allocated: &Allocated,
+    entry: &Entry,
+    parts: &[Part],
+    constants: &[u8],
     level: Level,
 ) -> Result<Emitted, BackendError> {
-    let mut cx = Cx {
-        level,
-        allocated,
-        frame: Frame::new(mach.frame, allocated.output.num_spillslots),
-        code: Vec::new(),
-        starts: Vec::new(),
-        jumps: Vec::new(),
+    let first = entry.code();
+    let mut listing = Listing {
+        code: first.code,
+        jumps: first.jumps,
     };
-    cx.function();
-    let (code, jumps) = (cx.patched(), cx.jumps);
+    let mut starts = Vec::new();
+    for part in parts {
+        starts.push(listing.code.len());
+        let calls = function(part, level, &mut listing);
+        listing.jumps.extend(calls.iter().map(|at| (*at, starts[0])));
+    }
+    let calls = first.parts.iter().map(|(at, part)| (*at, starts[*part]));
+    listing.jumps.extend(calls);
+    listing.patch();
     let failed = |what: String| BackendError::CompileFailed(what);
-    let code_start = (CONSTANTS + mach.constants.len()).next_multiple_of(64);
-    let block = InstructionBlock::new(&code, ORIGIN + code_start as u64);
-    let encoded = BlockEncoder::encode(64, block, BlockEncoderOptions::NONE)
+    let start = constants.len().next_multiple_of(64);
+    let block = InstructionBlock::new(&listing.code, ORIGIN + start as u64);
+    let options = BlockEncoderOptions::RETURN_NEW_INSTRUCTION_OFFSETS;
+    let encoded = BlockEncoder::encode(64, block, options)
         .map_err(|e| failed(format!("an instruction could not be encoded: {e}")))?;
-    let mut bytes = vec![0; CONSTANTS];
-    let distance = (code_start - 5) as u32;
-    bytes[0] = 0xe9;
-    bytes[1..5].copy_from_slice(&distance.to_le_bytes());
-    bytes.extend_from_slice(&mach.constants);
-    bytes.resize(code_start, 0);
+    let mut bytes = constants.to_vec();
+    bytes.resize(start, 0);
     bytes.extend_from_slice(&encoded.code_buffer);
-    let emitted = Emitted { bytes, code_start };
+    let offset = |at: usize| start + encoded.new_instruction_offsets[at] as usize;
+    let names = parts.iter().map(|part| part.name);
+    let emitted = Emitted {
+        bytes,
+        start,
+        parts: names.zip(starts.into_iter().map(offset)).collect(),
+    };
     if cfg!(debug_assertions) {
-        emitted.check(&code, &jumps).map_err(failed)?;
+        emitted.check(&listing).map_err(failed)?;
+        if entry.default_mxcsr.is_none() {
+            listing.check_unguarded().map_err(failed)?;
+        }
     }
     Ok(emitted)
 }
 
+/// Adds the instructions of a part; gives the numbers of its calls of [`Callee::Partial`].
+fn function(part: &Part, level: Level, listing: &mut Listing) -> Vec<usize> {
+    let (mach, allocated) = (&part.mach, &part.allocated);
+    let spills = allocated.output.num_spillslots;
+    let saved: Vec<usize> = SAVED.into_iter().filter(|r| allocated.uses(*r)).collect();
+    let mut cx = Cx {
+        level,
+        allocated,
+        frame: Frame::new(mach.frame, spills, &saved, mach.calls()),
+        code: std::mem::take(&mut listing.code),
+        starts: Vec::new(),
+        jumps: Vec::new(),
+        calls: Vec::new(),
+    };
+    cx.function();
+    let jumps = cx.jumps.iter().map(|(at, to)| (*at, cx.starts[to.0]));
+    listing.jumps.extend(jumps);
+    listing.code = cx.code;
+    cx.calls
+}
+
+impl Listing {
+    /// Gives jumps and calls their targets.
+    fn patch(&mut self) {
+        for (i, inst) in self.code.iter_mut().enumerate() {
+            inst.set_ip(LABELS + i as u64);
+        }
+        for (at, to) in &self.jumps {
+            self.code[*at].set_near_branch64(LABELS + *to as u64);
+        }
+    }
+
+    /// Finds computations on floats, by their names, where the environment is not guarded.
+    fn check_unguarded(&self) -> Result<(), String> {
+        const QUIET: [&str; 7] = [
+            "Vmov", "Vbroad", "Vblend", "Vp", "Vshuf", "Vunpck", "Vinsert",
+        ];
+        for inst in &self.code {
+            let name = format!("{:?}", inst.mnemonic());
+            let is_float = name.starts_with("Vcvt")
+                || ["ps", "pd", "ss", "sd"].iter().any(|end| name.ends_with(end));
+            if is_float && !QUIET.iter().any(|start| name.starts_with(start)) {
+                return Err(format!("`{inst}` depends on the floating-point environment"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Emitted {
     fn decoder(&self) -> Decoder<'_> {
-        let code = &self.bytes[self.code_start..];
-        let address = ORIGIN + self.code_start as u64;
+        let code = &self.bytes[self.start..];
+        let address = ORIGIN + self.start as u64;
         Decoder::with_ip(64, code, address, DecoderOptions::NONE)
     }
 
-    /// The function as text, one instruction a line; addresses count from the start of the bytes.
+    /// The function as text, one instruction a line, the names of its parts between them; addresses count from the start
+    /// of the bytes.
     pub(super) fn text(&self) -> String {
         let mut formatter = NasmFormatter::new();
         formatter.options_mut().set_rip_relative_addresses(false);
         let mut text = String::new();
         for mut inst in self.decoder() {
             let address = inst.ip() - ORIGIN;
+            let starts = |(_, at): &&(&str, usize)| *at as u64 == address;
+            if let Some((name, _)) = self.parts.iter().find(starts) {
+                text.push_str(&format!("{name}:\n"));
+            }
             if inst.is_ip_rel_memory_operand() {
                 inst.set_memory_displacement64(inst.memory_displacement64() - ORIGIN);
             }
@@ -91,7 +172,7 @@ impl Emitted {
             text.push_str(&format!("{address:06x}  "));
             // Where it lies differs from run to run.
             let callee = |c: &Callee| {
-                inst.code() == Code::Mov_r64_imm64 && inst.immediate64() == c.address()
+                inst.code() == Code::Mov_r64_imm64 && Some(inst.immediate64()) == c.address()
             };
             match Callee::ALL.into_iter().find(callee) {
                 Some(callee) => text.push_str(&format!("mov rax,{}", callee.name())),
@@ -103,11 +184,11 @@ impl Emitted {
     }
 
     /// Reads every instruction back and compares it with what was meant.
-    fn check(&self, code: &[Instruction], jumps: &[(usize, Block)]) -> Result<(), String> {
+    fn check(&self, listing: &Listing) -> Result<(), String> {
         let mut decoded = self.decoder();
-        for (i, meant) in code.iter().enumerate() {
+        for (i, meant) in listing.code.iter().enumerate() {
             let found = decoded.decode();
-            let is_jump = jumps.iter().any(|(at, _)| *at == i);
+            let is_jump = listing.jumps.iter().any(|(at, _)| *at == i);
             let same = if is_jump {
                 found.mnemonic() == meant.mnemonic()
             } else {
@@ -149,6 +230,8 @@ struct Cx<'a> {
     starts: Vec<usize>,
     /// Jumps, as numbers of instructions, and where they go.
     jumps: Vec<(usize, Block)>,
+    /// Calls of the first part.
+    calls: Vec<usize>,
 }
 
 impl Cx<'_> {
@@ -172,19 +255,6 @@ impl Cx<'_> {
                 }
             }
         }
-    }
-
-    /// The code with the targets of its jumps.
-    fn patched(&mut self) -> Vec<Instruction> {
-        let mut code = std::mem::take(&mut self.code);
-        for (i, inst) in code.iter_mut().enumerate() {
-            inst.set_ip(LABELS + i as u64);
-        }
-        for (at, to) in &self.jumps {
-            let target = self.starts[to.0];
-            code[*at].set_near_branch64(LABELS + target as u64);
-        }
-        code
     }
 
     fn inst(&mut self, inst: ra::Inst, block: usize) {
@@ -215,10 +285,7 @@ impl Cx<'_> {
 
     fn jump(&mut self, code: Code, to: Block) {
         self.jumps.push((self.code.len(), to));
-        let mut inst = Instruction::default();
-        inst.set_code(code);
-        inst.set_op_kind(0, OpKind::NearBranch64);
-        self.code.push(inst);
+        self.code.push(branch(code));
     }
 
     fn branch(&mut self, cond: Cond, yes: Block, no: Block, block: usize) {
@@ -276,11 +343,15 @@ impl Cx<'_> {
 
     /// Vector registers are volatile; what is called may use the older encodings, which are slow on dirty upper halves.
     fn call(&mut self, callee: Callee) {
+        let Some(address) = callee.address() else {
+            self.calls.push(self.code.len());
+            return self.code.push(branch(Code::Call_rel32_64));
+        };
         self.code.push(plain(Code::VEX_Vzeroupper));
         let mut load = plain(Code::Mov_r64_imm64);
         set_register(&mut load, 0, Register::RAX);
         load.set_op_kind(1, OpKind::Immediate64);
-        load.set_immediate64(callee.address());
+        load.set_immediate64(address);
         self.code.push(load);
         let mut call = plain(Code::Call_rm64);
         set_register(&mut call, 0, self.general(RAX));
@@ -383,8 +454,7 @@ impl Cx<'_> {
             }
             _ => {
                 set_memory(inst, i, Register::RIP, 0);
-                let address = ORIGIN + CONSTANTS as u64 + mem.offset as u64;
-                inst.set_memory_displacement64(address);
+                inst.set_memory_displacement64(ORIGIN + mem.offset as u64);
             }
         }
         inst.set_is_broadcast(mem.broadcast);
@@ -395,6 +465,13 @@ impl Cx<'_> {
 pub(super) fn plain(code: Code) -> Instruction {
     let mut inst = Instruction::default();
     inst.set_code(code);
+    inst
+}
+
+/// A jump or call that has no target yet.
+pub(super) fn branch(code: Code) -> Instruction {
+    let mut inst = plain(code);
+    inst.set_op_kind(0, OpKind::NearBranch64);
     inst
 }
 
@@ -430,8 +507,13 @@ pub(super) fn set_immediate(inst: &mut Instruction, i: u32, value: i64) {
 fn sized(code: Code, operand: u32, reg: PReg) -> Register {
     use OpCodeOperandKind as Kind;
     let first = match code.op_code().op_kind(operand) {
+        // Between the first four and the others there are the second bytes of the first four.
+        Kind::r8_reg if reg.hw_enc() < 4 => Register::AL,
+        Kind::r8_reg => Register::AH,
+        Kind::r16_reg => Register::AX,
         Kind::r32_reg | Kind::r32_or_mem | Kind::r32_rm | Kind::r32_opcode => Register::EAX,
         Kind::r64_reg | Kind::r64_or_mem | Kind::r64_rm | Kind::r64_opcode => Register::RAX,
+        Kind::r64_vvvv => Register::RAX,
         Kind::k_reg | Kind::kp1_reg | Kind::k_rm | Kind::k_vvvv | Kind::k_or_mem => Register::K0,
         Kind::xmm_reg | Kind::xmm_rm | Kind::xmm_vvvv | Kind::xmm_or_mem | Kind::xmm_is4 => {
             Register::XMM0

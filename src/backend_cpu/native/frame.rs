@@ -1,7 +1,6 @@
 //! The stack frame: saved registers, spill slots and buffers, and how a function enters and leaves it.
 
 use super::emit::{plain, set_immediate, set_memory, set_register};
-use super::regalloc::SAVED;
 use iced_x86::{Code, Instruction, Register};
 
 /// Bytes of stack that may be taken before a page of it must be touched.
@@ -14,13 +13,23 @@ const ALIGN: i64 = 64;
 pub(super) struct Frame {
     buffers: usize,
     size: usize,
+    /// The registers that are given back as they were.
+    saved: Vec<Register>,
+    /// Whether there is anything to do at all.
+    is_empty: bool,
 }
 
 impl Frame {
-    /// A frame with so many bytes of buffers and so many spill slots of 8 bytes.
-    pub(super) fn new(buffers: usize, slots: usize) -> Frame {
+    /// A frame with so many bytes of buffers and so many spill slots of 8 bytes, for a function that changes these
+    /// general registers of its caller's, and calls others if `calls`.
+    pub(super) fn new(buffers: usize, slots: usize, saved: &[usize], calls: bool) -> Frame {
         let size = (buffers + slots * 8).next_multiple_of(ALIGN as usize);
-        Frame { buffers, size }
+        Frame {
+            buffers,
+            size,
+            saved: saved.iter().map(|r| Register::RAX + *r as u32).collect(),
+            is_empty: size == 0 && saved.is_empty() && !calls,
+        }
     }
 
     /// Distance of a buffer's byte from rsp.
@@ -35,9 +44,12 @@ impl Frame {
 
     /// Saves registers, takes the stack page by page, so that running out of it is a fault and nothing worse, aligns.
     pub(super) fn enter(&self) -> Vec<Instruction> {
+        if self.is_empty {
+            return Vec::new();
+        }
         let mut code = vec![push(Register::RBP)];
         code.push(copy(Register::RBP, Register::RSP));
-        code.extend(saved().map(push));
+        code.extend(self.saved.iter().copied().map(push));
         let mut left = self.size;
         while left > 0 {
             let step = left.min(PAGE);
@@ -58,19 +70,17 @@ impl Frame {
     /// Undoes [`Frame::enter`] and returns, with the upper halves of vector registers clean.
     pub(super) fn leave(&self) -> Vec<Instruction> {
         let mut code = vec![plain(Code::VEX_Vzeroupper)];
-        let mut top = plain(Code::Lea_r64_m);
-        set_register(&mut top, 0, Register::RSP);
-        set_memory(&mut top, 1, Register::RBP, -8 * SAVED.len() as i32);
-        code.push(top);
-        code.extend(saved().rev().map(pop));
-        code.push(pop(Register::RBP));
+        if !self.is_empty {
+            let mut top = plain(Code::Lea_r64_m);
+            set_register(&mut top, 0, Register::RSP);
+            set_memory(&mut top, 1, Register::RBP, -8 * self.saved.len() as i32);
+            code.push(top);
+            code.extend(self.saved.iter().rev().copied().map(pop));
+            code.push(pop(Register::RBP));
+        }
         code.push(plain(Code::Retnq));
         code
     }
-}
-
-fn saved() -> impl DoubleEndedIterator<Item = Register> {
-    SAVED.iter().map(|r| Register::RAX + *r as u32)
 }
 
 fn push(register: Register) -> Instruction {

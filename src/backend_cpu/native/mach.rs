@@ -120,16 +120,19 @@ impl Cond {
     }
 }
 
-/// A function of this process that code calls.
+/// What code calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Callee {
     /// [`jit::gather`].
     Gather,
     /// [`jit::scatter`].
     Scatter,
+    /// The part of the function itself whose turns may be partial.
+    Partial,
 }
 
 impl Callee {
+    /// Those that are functions of this process.
     pub(super) const ALL: [Callee; 2] = [Callee::Gather, Callee::Scatter];
 
     /// Its name in listings.
@@ -137,16 +140,18 @@ impl Callee {
         match self {
             Callee::Gather => "gather",
             Callee::Scatter => "scatter",
+            Callee::Partial => "partial",
         }
     }
 
-    /// Where it is.
-    pub(super) fn address(self) -> u64 {
+    /// Where it is, if it is not code that is being made.
+    pub(super) fn address(self) -> Option<u64> {
         let address = match self {
             Callee::Gather => jit::gather as *const () as usize,
             Callee::Scatter => jit::scatter as *const () as usize,
+            Callee::Partial => return None,
         };
-        address as u64
+        Some(address as u64)
     }
 }
 
@@ -164,7 +169,7 @@ pub(super) enum MachInst {
     },
     /// The function's parameters.
     Start(Vec<Reg>),
-    /// Calls a function of this process with the C calling convention and integer arguments.
+    /// Calls with the C calling convention and integer arguments.
     Call(Callee, Vec<Reg>),
     /// Goes on at a block with these arguments for its parameters.
     Jump(Block, Vec<Reg>),
@@ -207,6 +212,12 @@ impl Mach {
     pub(super) fn block(&mut self) -> Block {
         self.blocks.push(BlockData::default());
         Block(self.blocks.len() - 1)
+    }
+
+    /// Whether it calls anything.
+    pub(super) fn calls(&self) -> bool {
+        let mut insts = self.blocks.iter().flat_map(|block| &block.insts);
+        insts.any(|inst| matches!(inst, MachInst::Call(..)))
     }
 
     /// Where these bytes stand among the constants, aligned to their size.

@@ -26,6 +26,8 @@ pub(super) struct Plan {
     vector: usize,
     masks: SecondaryMap<Value, usize>,
     pub(super) layout: Layout,
+    /// Whether a turn may take any time.
+    pub(super) has_loop: bool,
     /// Whether it is mostly memory that a turn takes time for.
     pub(super) cheap: bool,
     /// Vector registers that the values of a turn leave free.
@@ -68,6 +70,7 @@ impl Plan {
             vector,
             masks,
             layout,
+            has_loop: has_loop(func),
             cheap: is_cheap(func),
             spare: level.registers().saturating_sub(live + 4),
         }

@@ -3,7 +3,7 @@
 use super::level::Level;
 use super::mach::{Arg, Base, Block, Class, Mach, MachInst, Reg};
 use regalloc2 as ra;
-use regalloc2::{MachineEnv, Operand, Output, PReg, PRegSet, RegClass};
+use regalloc2::{Allocation, Edit, MachineEnv, Operand, Output, PReg, PRegSet, RegClass};
 use ufc_target::BackendError;
 
 /// Numbers of the general registers in encodings.
@@ -27,6 +27,18 @@ pub(super) const SAVED: [usize; 5] = [RBX, 12, 13, 14, 15];
 pub(super) struct Allocated {
     pub(super) code: Linear,
     pub(super) output: Output,
+}
+
+impl Allocated {
+    /// Whether a general register is written, except by calls.
+    pub(super) fn uses(&self, number: usize) -> bool {
+        let reg = Allocation::reg(PReg::new(number, RegClass::Int));
+        let written = |(_, edit): &(_, Edit)| {
+            let Edit::Move { to, .. } = edit;
+            *to == reg
+        };
+        self.output.allocs.contains(&reg) || self.output.edits.iter().any(written)
+    }
 }
 
 /// Allocates registers.

@@ -6,6 +6,8 @@ mod memory;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod native;
 mod ops;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod partial;
 mod random;
 mod shapes;
 mod small;

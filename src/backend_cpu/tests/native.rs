@@ -4,7 +4,6 @@ use super::ops::{Constant, cases, single};
 use super::{legal, random_layouts};
 use crate::Launches;
 use crate::clif::jit::Code;
-use crate::clif::pool::Pool;
 use crate::native::{Level, compile};
 use ufc_ir::builder::Builder;
 use ufc_ir::ops::Op;
@@ -41,8 +40,9 @@ fn the_text_shows_vectors_of_the_levels_width() {
         let text = code.text();
         let product = text.lines().filter(|line| line.contains("vmulps"));
         let product: Vec<&str> = product.collect();
-        assert_eq!(product.len(), 1, "{text}");
-        assert!(product[0].contains(name), "{text}");
+        // In turns that may be partial, and in whole ones.
+        assert_eq!(product.len(), 2, "{text}");
+        assert!(product.iter().all(|line| line.contains(name)), "{text}");
         assert!(!text.contains("vfmadd"), "nothing is contracted: {text}");
         assert!(text.trim_end().ends_with("ret"), "{text}");
         assert!(text.contains("vzeroupper"), "{text}");
@@ -72,7 +72,7 @@ fn many_live_values_are_spilled_and_right() {
     for level in Level::ALL.into_iter().filter(|level| level.is_present()) {
         let compiled =
             compile(legal.func(), level, Some(4), &Launches::default()).expect("compiles");
-        let code = Code::load(compiled.bytes(), Pool::default()).expect("loads");
+        let code = Code::load_guarded(compiled.bytes(), compiled.start()).expect("loads");
         for n in [1, 31, 64, 100] {
             let layouts = random_layouts(&mut rng, legal.func());
             super::check(legal.func(), &code, n, &layouts, &mut rng, "spills");

@@ -11,7 +11,12 @@ impl Cx<'_> {
 
     pub(super) fn integer(&mut self, value: i64) -> Reg {
         let to = self.general();
-        self.emit(Code::Mov_r64_imm64, &[Arg::Def(to), Arg::Imm(value)]);
+        let code = match (u32::try_from(value), i32::try_from(value)) {
+            (Ok(_), _) => Code::Mov_r32_imm32,
+            (_, Ok(_)) => Code::Mov_rm64_imm32,
+            _ => Code::Mov_r64_imm64,
+        };
+        self.emit(code, &[Arg::Def(to), Arg::Imm(value)]);
         to
     }
 
@@ -25,6 +30,36 @@ impl Cx<'_> {
         };
         self.emit(Code::Mov_r64_rm64, &[Arg::Def(to), Arg::Mem(mem)]);
         to
+    }
+
+    /// Writes 64 bits to a place in the frame.
+    pub(super) fn store64(&mut self, offset: i32, value: Reg) {
+        let mem = Mem {
+            base: Base::Frame,
+            offset,
+            broadcast: false,
+        };
+        self.emit(Code::Mov_rm64_r64, &[Arg::Mem(mem), Arg::Use(value)]);
+    }
+
+    /// Copies an element of so many bytes from one address to another.
+    pub(super) fn copy_element(&mut self, size: usize, from: Reg, to: Reg) {
+        let (load, store) = match size {
+            1 => (Code::Movzx_r32_rm8, Code::Mov_rm8_r8),
+            2 => (Code::Movzx_r32_rm16, Code::Mov_rm16_r16),
+            4 => (Code::Mov_r32_rm32, Code::Mov_rm32_r32),
+            _ => (Code::Mov_r64_rm64, Code::Mov_rm64_r64),
+        };
+        for offset in (0..size).step_by(8) {
+            let [from, to] = [from, to].map(|base| Mem {
+                base: Base::Reg(base),
+                offset: offset as i32,
+                broadcast: false,
+            });
+            let part = self.general();
+            self.emit(load, &[Arg::Def(part), Arg::Mem(from)]);
+            self.emit(store, &[Arg::Mem(to), Arg::Use(part)]);
+        }
     }
 
     /// Address of a buffer in the frame.
@@ -55,6 +90,12 @@ impl Cx<'_> {
 
     pub(super) fn sub(&mut self, a: Reg, b: Reg) -> Reg {
         self.tied2(Code::Sub_r64_rm64, a, Arg::Use(b))
+    }
+
+    /// Where something is so many steps after where it starts.
+    pub(super) fn moved(&mut self, start: Reg, step: Reg, steps: Reg) -> Reg {
+        let distance = self.mul(steps, step);
+        self.add(start, distance)
     }
 
     pub(super) fn mul(&mut self, a: Reg, b: Reg) -> Reg {
@@ -129,7 +170,22 @@ impl Cx<'_> {
         self.push(MachInst::Jump(to, args));
     }
 
-    /// Emits code that runs where a bool is 1.
+    /// Emits code, from a block on, that seldom runs, and is laid out after all the rest.
+    pub(super) fn rarely(&mut self, block: Block, emit: impl FnOnce(&mut Self)) {
+        let here = self.block;
+        let order = std::mem::replace(&mut self.mach.order, std::mem::take(&mut self.rare));
+        self.switch_to(block);
+        emit(self);
+        self.rare = std::mem::replace(&mut self.mach.order, order);
+        self.block = here;
+    }
+
+    /// Lays out what seldom runs.
+    pub(super) fn lay_out_rare(&mut self) {
+        self.mach.order.append(&mut self.rare);
+    }
+
+    /// Emits code that runs where a number is not 0.
     pub(super) fn when(&mut self, bool: Reg, emit: impl FnOnce(&mut Self)) {
         let (yes, no, after) = (self.mach.block(), self.mach.block(), self.mach.block());
         self.compare_imm(bool, 0);

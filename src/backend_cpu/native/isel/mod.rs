@@ -19,9 +19,11 @@ mod lanes;
 mod long;
 mod masks;
 mod memory;
+mod partial;
 mod scalar;
 mod scale;
 mod small;
+mod whole;
 
 use super::codes::Lane;
 use super::level::Level;
@@ -38,8 +40,16 @@ use ufc_target::BackendError;
 /// A list as short as the vectors of a column.
 type Few<T> = SmallVec<[T; 2]>;
 
-/// Selects instructions for a function with the type [`ufc_target::InnerLoop`]; past the caches goes what it writes if
-/// `streaming`.
+/// The loops that a part of a function may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turns {
+    /// Over turns of as many elements as there are.
+    Partial,
+    /// Over whole turns; what it writes goes past the caches if `streaming`.
+    Whole { streaming: bool },
+}
+
+/// Selects instructions for a part of a function with the type [`ufc_target::InnerLoop`], which adds to `constants`.
 ///
 /// # Errors
 /// What the level has no code for.
@@ -49,9 +59,13 @@ pub(super) fn select(
     plan: &Plan,
     positions: &[Option<u8>],
     level: Level,
-    streaming: bool,
+    turns: Turns,
+    constants: Vec<u8>,
 ) -> Result<Mach, BackendError> {
-    let mut mach = Mach::default();
+    let mut mach = Mach {
+        constants,
+        ..Mach::default()
+    };
     let entry = mach.block();
     let mut cx = Cx {
         mach,
@@ -74,12 +88,17 @@ pub(super) fn select(
         in_general: SecondaryMap::new(None),
         column: 0,
         is_uniform: false,
-        streaming,
+        streaming: turns == Turns::Whole { streaming: true },
         ahead: None,
+        limits: Vec::new(),
+        rare: Vec::new(),
         refused: None,
     };
     cx.switch_to(entry);
-    cx.driver(positions);
+    match turns {
+        Turns::Partial => cx.partial(positions),
+        Turns::Whole { .. } => cx.whole(positions),
+    }
     match cx.refused {
         None => Ok(cx.mach),
         Some(what) => Err(BackendError::Unsupported(format!("{what} at {level}"))),
@@ -213,6 +232,10 @@ struct Cx<'a> {
     streaming: bool,
     /// What is loaded ahead of the loop over turns, once there is one.
     ahead: Option<Ahead>,
+    /// Addresses of operands from which on there may be fewer elements than lanes, and how many there are.
+    limits: Vec<(Reg, Reg)>,
+    /// The blocks that are laid out last.
+    rare: Vec<Block>,
     /// The first thing that could not be done.
     refused: Option<String>,
 }
