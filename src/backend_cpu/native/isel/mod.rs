@@ -394,7 +394,8 @@ impl Cx<'_> {
         let func = self.func;
         let data = &func.insts[inst];
         let result = data.results[0];
-        if self.hoisted[result] {
+        // After a refusal values may have the wrong number of vectors, or none.
+        if self.hoisted[result] || self.refused.is_some() {
             return;
         }
         match &data.kind {
