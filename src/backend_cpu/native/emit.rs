@@ -65,7 +65,9 @@ pub(super) fn emit(
     for part in parts {
         starts.push(listing.code.len());
         let calls = function(part, level, &mut listing);
-        listing.jumps.extend(calls.iter().map(|at| (*at, starts[0])));
+        listing
+            .jumps
+            .extend(calls.iter().map(|at| (*at, starts[0])));
     }
     let calls = first.parts.iter().map(|(at, part)| (*at, starts[*part]));
     listing.jumps.extend(calls);
@@ -135,9 +137,13 @@ impl Listing {
         for inst in &self.code {
             let name = format!("{:?}", inst.mnemonic());
             let is_float = name.starts_with("Vcvt")
-                || ["ps", "pd", "ss", "sd"].iter().any(|end| name.ends_with(end));
+                || ["ps", "pd", "ss", "sd"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
             if is_float && !QUIET.iter().any(|start| name.starts_with(start)) {
-                return Err(format!("`{inst}` depends on the floating-point environment"));
+                return Err(format!(
+                    "`{inst}` depends on the floating-point environment"
+                ));
             }
         }
         Ok(())

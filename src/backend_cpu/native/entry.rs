@@ -49,7 +49,8 @@ impl Entry {
         made.code.push(stack(Code::Sub_rm64_imm32));
         made.code.push(mxcsr(Code::Stmxcsr_m32, Register::RSP, 0));
         let default = ORIGIN + default as u64;
-        made.code.push(mxcsr(Code::Ldmxcsr_m32, Register::RIP, default));
+        made.code
+            .push(mxcsr(Code::Ldmxcsr_m32, Register::RIP, default));
         let mut choice = None;
         if let Some(most) = self.most {
             made.code.push(compare(most));

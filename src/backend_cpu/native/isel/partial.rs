@@ -167,11 +167,25 @@ impl Cx<'_> {
             cx.push(MachInst::Branch(Cond::Equal, same, copied));
             cx.switch_to(same);
             let zero = cx.integer(0);
-            cx.jump(join, if is_masked { vec![home, zero] } else { vec![from] });
+            cx.jump(
+                join,
+                if is_masked {
+                    vec![home, zero]
+                } else {
+                    vec![from]
+                },
+            );
             cx.switch_to(copied);
             let steps = [Step::By(operand.step), Step::Bytes(operand.size())];
             cx.copy(size, [home, from], steps, count);
-            cx.jump(join, if is_masked { vec![from, count] } else { vec![from] });
+            cx.jump(
+                join,
+                if is_masked {
+                    vec![from, count]
+                } else {
+                    vec![from]
+                },
+            );
         });
         self.switch_to(join);
         if is_masked {

@@ -45,7 +45,9 @@ impl Cx<'_> {
         let frame = Frame {
             args: self.mach.buffer(8 * layouts.len()),
             dims: self.mach.buffer(8),
-            data: self.mach.buffer(size_of::<ufc_target::Index>() * given.positions.len()),
+            data: self
+                .mach
+                .buffer(size_of::<ufc_target::Index>() * given.positions.len()),
         };
         let zero = self.integer(0);
         let mut first = zero;
@@ -283,11 +285,8 @@ impl Cx<'_> {
         self.body(&addresses);
 
         let mut again = vec![self.add_imm(params[0], -lanes)];
-        for ((layout, advance), address) in layouts
-            .iter()
-            .filter(is_moving)
-            .zip(advances)
-            .zip(moving)
+        for ((layout, advance), address) in
+            layouts.iter().filter(is_moving).zip(advances).zip(moving)
         {
             again.push(match advance {
                 Some(advance) => self.add(*address, advance),
