@@ -1,14 +1,14 @@
-//! Host time of a call on one element that is in a GPU's memory: what ufc does before and after the driver's part.
+//! Host time of calls on a GPU: on one element that is there, and on many that are on the host, which are staged piece by piece.
 //!
-//! With a driver whose functions return at once, only ufc's own time is left:
+//! With a driver whose functions return at once, only ufc's own time is left, and the results are nonsense:
 //!
 //!     cargo build --release -p ufc-libcuda
 //!     cp target/release/libufc_libcuda.so /tmp/null/libcuda.so
 //!     LD_LIBRARY_PATH=/tmp/null UFC_FAKE_CUDA=null cargo bench --bench launch
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
-use ufc::{Array, Module, Target, dispatch, pipeline};
+use ufc::{Array, Module, Target, Ufunc, dispatch, pipeline};
 use ufc_target::{CompileOptions, DeviceArgs, DeviceOperand, LaunchControl};
 
 const SAXPY: &str = "pub fn saxpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }";
@@ -52,6 +52,32 @@ fn launch(c: &mut Criterion) {
             done.expect("a call");
         });
     });
+    stream(c, &saxpy);
+}
+
+/// Elements of a call on operands of the host: 96 MiB in all.
+const MANY: usize = 8 << 20;
+
+/// What is put together and taken apart in pinned memory, besides a plain copy of as many bytes.
+fn stream(c: &mut Criterion, saxpy: &Ufunc) {
+    let x = Array::from_slice(&vec![0.5f32; MANY]);
+    let mut out = x.clone();
+    let mut group = c.benchmark_group("launch");
+    group.throughput(Throughput::Bytes(12 * MANY as u64));
+    let call = saxpy.on(Target::CUDA);
+    group.bench_function("stream", |b| {
+        b.iter(|| call.call_into((2.5f32, &x, &x), &mut out).expect("a call"));
+    });
+    let from = vec![1u8; 12 * MANY];
+    let mut to = vec![2u8; 12 * MANY];
+    group.bench_function("copy", |b| b.iter(|| to.copy_from_slice(&from)));
+    let there = x.to_device(&Target::CUDA).expect("an array there");
+    group.throughput(Throughput::Bytes(4 * MANY as u64));
+    group.bench_function("to device", |b| {
+        b.iter(|| x.to_device(&Target::CUDA).expect("an array there"));
+    });
+    group.bench_function("to host", |b| b.iter(|| there.to_host().expect("an array")));
+    group.finish();
 }
 
 criterion_group! {

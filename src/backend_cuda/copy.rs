@@ -5,10 +5,14 @@
 )]
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 
 /// Copies of fewer bytes are done by the calling thread alone: waking others takes longer.
 const PARALLEL_BYTES: usize = 1 << 20;
+/// Bytes that a thread takes at a time: long enough that taking them costs nothing, short enough that nobody waits long for one.
+const SHARE_BYTES: usize = 256 << 10;
 /// More threads than this do not copy faster: the memory is busy.
 const MOST_THREADS: usize = 8;
 
@@ -70,12 +74,49 @@ impl Layout {
     }
 }
 
-/// An address that several threads may use, each for its own elements.
-#[derive(Clone, Copy)]
-struct Address(*mut u8);
+/// A copy that several threads share: each takes the next rows until there are none. So whoever asked for it waits for no
+/// thread that has not begun; one that comes late finds nothing to do, and looks at no more than this.
+struct Shared {
+    way: Way,
+    layout: Layout,
+    /// Addresses of the first element and of the packed memory.
+    operand: usize,
+    packed: usize,
+    /// Rows of a share, and bytes of a row.
+    rows: usize,
+    row: usize,
+    next: AtomicUsize,
+    /// Shares that are not done yet.
+    left: AtomicUsize,
+    caller: Thread,
+}
 
-// SAFETY: threads are given disjoint elements.
-unsafe impl Send for Address {}
+impl Shared {
+    /// Does shares until all are taken.
+    ///
+    /// # Safety
+    /// As [`copy`], for as long as a share is left.
+    unsafe fn work(&self) {
+        let all = self.layout.shape[0];
+        loop {
+            let first = self.next.fetch_add(self.rows, Ordering::Relaxed);
+            if first >= all {
+                return;
+            }
+            let mut layout = self.layout.clone();
+            layout.shape[0] = self.rows.min(all - first);
+            let operand = std::ptr::with_exposed_provenance_mut::<u8>(self.operand);
+            let packed = std::ptr::with_exposed_provenance_mut::<u8>(self.packed);
+            let operand = operand.wrapping_offset(first as isize * layout.strides[0]);
+            let packed = packed.wrapping_add(first * self.row);
+            // SAFETY: as the caller says; each share has rows of its own.
+            unsafe { part(self.way, &layout, operand, packed) };
+            if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.caller.unpark();
+            }
+        }
+    }
+}
 
 /// Copies every element of an operand from or to packed memory, in C order, on at most so many threads.
 ///
@@ -91,7 +132,7 @@ pub(crate) unsafe fn copy(
 ) {
     let bytes = layout.bytes();
     let rows = layout.shape.first().copied().unwrap_or(0);
-    let threads = threads.clamp(1, MOST_THREADS).min(rows);
+    let threads = threads.min(rows);
     let helpers = match bytes < PARALLEL_BYTES || threads < 2 {
         true => None,
         false => helpers(),
@@ -100,27 +141,30 @@ pub(crate) unsafe fn copy(
         // SAFETY: as the caller says.
         return unsafe { part(way, layout, operand, packed) };
     };
-    let share = rows.div_ceil(threads.min(helpers.current_num_threads() + 1));
     let row = bytes / rows;
-    // The calling thread does the last share itself.
-    helpers.in_place_scope(|scope| {
-        for first in (0..rows).step_by(share) {
-            let mut layout = layout.clone();
-            layout.shape[0] = share.min(rows - first);
-            let operand = Address(operand.wrapping_offset(first as isize * layout.strides[0]));
-            let packed = Address(packed.wrapping_add(first * row));
-            let run = move || {
-                let (operand, packed) = (operand, packed);
-                // SAFETY: as the caller says; each thread has rows of its own.
-                unsafe { part(way, &layout, operand.0, packed.0) };
-            };
-            if first + share >= rows {
-                run();
-            } else {
-                scope.spawn(move |_| run());
-            }
-        }
+    let share = (SHARE_BYTES / row).clamp(1, rows);
+    let shares = rows.div_ceil(share);
+    let shared = Arc::new(Shared {
+        way,
+        layout: layout.clone(),
+        operand: operand.expose_provenance(),
+        packed: packed.expose_provenance(),
+        rows: share,
+        row,
+        next: AtomicUsize::new(0),
+        left: AtomicUsize::new(shares),
+        caller: std::thread::current(),
     });
+    for _ in 1..threads.min(shares).min(helpers.current_num_threads() + 1) {
+        let shared = shared.clone();
+        // SAFETY: as the caller says, who gets it back only when no share is left.
+        helpers.spawn(move || unsafe { shared.work() });
+    }
+    // SAFETY: as the caller says.
+    unsafe { shared.work() };
+    while shared.left.load(Ordering::Acquire) > 0 {
+        std::thread::park();
+    }
 }
 
 /// # Safety

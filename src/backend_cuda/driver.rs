@@ -31,7 +31,10 @@ impl Fault {
         };
         let words = [library().cuGetErrorName, library().cuGetErrorString];
         let words: Vec<_> = words.into_iter().filter_map(said).collect();
-        let text = words.join(": ");
+        let mut text = words.join(": ");
+        if code == CUresult::CUDA_ERROR_NOT_INITIALIZED as Code {
+            text.push_str(" (a child made by `fork` cannot use a GPU that its parent has used)");
+        }
         Fault { code, call, text }
     }
 
@@ -46,6 +49,17 @@ impl Fault {
 
     pub(crate) fn is_out_of_memory(&self) -> bool {
         self.code == CUresult::CUDA_ERROR_OUT_OF_MEMORY as Code
+    }
+
+    /// Whether the driver compiles no kernels here, whatever their text: its compiler is a library of its own, which containers may lack.
+    pub(crate) fn is_without_compiler(&self) -> bool {
+        use CUresult::*;
+        const MISSING: &[CUresult] = &[
+            CUDA_ERROR_JIT_COMPILER_NOT_FOUND,
+            CUDA_ERROR_UNSUPPORTED_PTX_VERSION,
+            CUDA_ERROR_JIT_COMPILATION_DISABLED,
+        ];
+        MISSING.iter().any(|code| *code as Code == self.code)
     }
 
     /// Whether the process can never use the device's context again: the driver answers the same to every later call.

@@ -274,6 +274,9 @@ impl CudaLoop {
         let module = lower::lower(&self.func, &key.1)?;
         let loaded = Kernel::load(&module.to_string(), &module.entry);
         let kernel = loaded.map_err(|(fault, log)| match gpu.error(&fault, 0) {
+            BackendError::LaunchFailed(said) if fault.is_without_compiler() => {
+                BackendError::Unsupported(format!("compiling kernels: {said}"))
+            }
             BackendError::LaunchFailed(said) => {
                 let log = if log.is_empty() {
                     "no log".to_string()

@@ -42,6 +42,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("old_gpu", "capability=6.1", old_gpu),
     fault("refused_module", "refuse-modules", refused_module),
     fault("refused_for_auto", "refuse-modules", refused_for_auto),
+    fault("no_compiler", "cuModuleLoadDataEx@1+=221", no_compiler),
+    fault("stub_library", "cuInit@1=34", stub_library),
     fault("little_memory", "memory=400000", little_memory),
     fault("one_block_fits", "memory=4000", one_block_fits),
     fault("no_block_fits", "memory=3000", no_block_fits),
@@ -65,6 +67,11 @@ pub(crate) const FAULTS: &[Fault] = &[
         "memory_runs_out_once",
         "cuMemAlloc_v2@2=2",
         memory_runs_out_once,
+    ),
+    fault(
+        "memory_runs_out_in_a_launch",
+        "cuLaunchKernel@1=2",
+        cut_once,
     ),
     fault("no_pinned_memory", "cuMemHostAlloc@1+=2", no_memory),
     fault(
@@ -263,6 +270,23 @@ fn refused_for_auto() -> Outcome {
     ensure(is_told, plan)
 }
 
+/// The driver's compiler is a library of its own, and may be missing: that is no bug of ours, and `auto` goes elsewhere.
+fn no_compiler() -> Outcome {
+    match plain(&*saxpy(None)?, 10) {
+        Err(BackendError::Unsupported(what)) => ensure(
+            what.contains("compiling kernels") && what.contains("JIT compiler library not found"),
+            what,
+        ),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// The library of the CUDA toolkit that programs are only linked with.
+fn stub_library() -> Outcome {
+    let reason = reason()?;
+    ensure(reason.contains("cuInit: error 34"), reason)
+}
+
 /// A launch of 1.2 MB on a device of 0.4 MB is cut.
 fn little_memory() -> Outcome {
     let report = plain(&*saxpy(None)?, 100_000)?;
@@ -379,6 +403,12 @@ fn memory_comes_back() -> Outcome {
 fn memory_runs_out_once() -> Outcome {
     plain(&*saxpy(None)?, 5000)?;
     Ok(())
+}
+
+/// A kernel that needs memory of the device itself, and finds it when the launch is cut smaller.
+fn cut_once() -> Outcome {
+    let report = plain(&*saxpy(None)?, 5000)?;
+    ensure(report.chunks == 2, report)
 }
 
 /// The second launch finds the device lost; every later one is told so without asking, and it is no longer listed.

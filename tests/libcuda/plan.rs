@@ -1,7 +1,7 @@
 //! What goes wrong, as the environment variable `UFC_FAKE_CUDA` says.
 //!
 //! Words between commas: `devices=N`, `version=N`, `capability=M.N`, `memory=BYTES`, `refuse-modules`,
-//! `null` (once a kernel is loaded, launches return at once and do nothing, for measurements), and `CALL@N=CODE`: the N-th
+//! `null` (once a kernel is loaded, launches and copies return at once and do nothing, for measurements), and `CALL@N=CODE`: the N-th
 //! call of that name (from 1) gives the code, `CALL@N+=CODE`: so does every later one.
 
 use std::collections::BTreeMap;
