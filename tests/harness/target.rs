@@ -75,10 +75,15 @@ pub(crate) fn asm(case: &Case) -> Outcome {
     Ok(())
 }
 
-/// The loop over turns of the last part, which is the largest loop that goes on while no fewer are left, with labels for
-/// the targets of jumps.
+/// The loop over turns of the last part, with labels for the targets of jumps: of whole turns the largest loop that ends with
+/// a comparison, which the loop over runs around it does not; of turns that may be partial the largest, but for what
+/// is rare and follows after the return.
 fn turns(text: &str) -> Option<String> {
-    let text = text.split_once("long:\n").map_or(text, |(_, long)| long);
+    let (text, ending) = match text.split_once("long:\n") {
+        Some((_, long)) => (long, "jge "),
+        None => (text.split_once("turns:\n")?.1, "j"),
+    };
+    let text = text.split_once("  ret\n")?.0;
     let lines: Vec<(&str, &str)> = text.lines().filter_map(|l| l.split_once("  ")).collect();
     let place = |target: &str| {
         let target = target.trim_start_matches('0').trim_end_matches('h');
@@ -91,7 +96,7 @@ fn turns(text: &str) -> Option<String> {
         jump.starts_with('j').then(|| place(to)).flatten()
     };
     let loops = lines.iter().enumerate().filter_map(|(end, (_, inst))| {
-        let start = target(inst).filter(|_| inst.starts_with("jge "))?;
+        let start = target(inst).filter(|_| inst.starts_with(ending))?;
         (start <= end).then(|| (end - start, start, end))
     });
     let mut loops: Vec<_> = loops.collect();
