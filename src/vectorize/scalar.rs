@@ -103,6 +103,7 @@ macro_rules! floats {
             $(fn $g(self, other: Self) -> Self;)*
             $(fn $q(self) -> bool;)*
             fn mul_add(self, b: Self, c: Self) -> Self;
+            fn scalb(self, power: Self) -> Self;
             fn sin_cos(self) -> (Self, Self);
         }
 
@@ -126,6 +127,7 @@ macro_rules! floats {
             $(fn $g(self, other: Self) -> Self { <$T>::$g(self, other) })*
             $(fn $q(self) -> bool { <$T>::$q(self) })*
             fn mul_add(self, b: Self, c: Self) -> Self { <$T>::mul_add(self, b, c) }
+            fn scalb(self, power: Self) -> Self { cast(scalb_f64(self.into(), power.into())) }
             fn sin_cos(self) -> (Self, Self) { <$T>::sin_cos(self) }
         }
         impl Constants for $T {
@@ -140,6 +142,9 @@ macro_rules! floats {
             $(fn $q(self) -> bool { <$T>::$q(self) })*
             fn mul_add(self, b: Self, c: Self) -> Self {
                 <$T>::from_f64(self.to_f64() * b.to_f64() + c.to_f64())
+            }
+            fn scalb(self, power: Self) -> Self {
+                <$T>::from_f64(scalb_f64(self.to_f64(), power.to_f64()))
             }
             fn sin_cos(self) -> (Self, Self) {
                 let (sin, cos) = self.to_f32().sin_cos();
@@ -165,6 +170,31 @@ pub fn mul_add<T: Floats>(a: T, b: T, c: T) -> T {
 
 pub fn sin_cos<T: Floats>(x: T) -> (T, T) {
     x.sin_cos()
+}
+
+pub fn scalb<T: Floats>(x: T, power: T) -> T {
+    x.scalb(power)
+}
+
+/// x times 2 to the power of a number that is rounded down, in one rounding: exact for narrower floats, whose powers that
+/// do not end as 0 or an infinity are normal numbers of f64.
+fn scalb_f64(x: f64, power: f64) -> f64 {
+    if power.is_nan() {
+        return power;
+    }
+    let pow2 = |n: i32| f64::from_bits(((1023 + n) as u64) << 52);
+    let mut n = power.floor().clamp(-2200.0, 2200.0) as i32;
+    let mut y = x;
+    while n > 1023 {
+        y *= pow2(1023);
+        n -= 1023;
+    }
+    // Steps that keep 53 bits in hand, so that only the last one, if any, rounds.
+    while n < -1022 {
+        y *= pow2(53 - 1022);
+        n += 1022 - 53;
+    }
+    y * pow2(n)
 }
 
 /// What floats and complex numbers have.
@@ -577,7 +607,7 @@ mod tests {
         let here = names! {
             add sub mul div rem neg abs mul_add sqrt min max minimum maximum floor ceil trunc round_ties_even not eq ne
             lt le gt ge select complex re im exp exp2 ln log2 log10 sin cos tan sin_cos atan atan2 asin acos tanh pow
-            powi hypot round fract copysign signum recip clamp is_nan is_finite is_infinite saturating_add
+            powi hypot round fract copysign scalb signum recip clamp is_nan is_finite is_infinite saturating_add
             saturating_sub abs_diff div_euclid rem_euclid floor_div floor_mod leading_zeros trailing_zeros count_ones
             rotate_left rotate_right swap_bytes norm_sqr arg conj
         };
@@ -602,6 +632,16 @@ mod tests {
         assert_eq!((min(f32::NAN, 1.0), max(1.0f64, f64::NAN)), (1.0, 1.0));
         assert!(min(0.0f32, -0.0).is_sign_negative() && max(-0.0f32, 0.0).is_sign_positive());
         assert_eq!(signum(-5i8), -1);
+        assert_eq!(scalb(3.0f32, -1.5), 0.75);
+        assert_eq!(scalb(1.0f64, -1074.0), f64::from_bits(1));
+        assert_eq!(scalb(f64::from_bits(1), 1e300), f64::INFINITY);
+        assert_eq!(scalb(f64::from_bits(1), 2097.0), 2f64.powi(1023));
+        assert_eq!(scalb(0.0f32, f32::INFINITY), 0.0);
+        // In two roundings it would be 2 of the smallest numbers.
+        assert_eq!(
+            scalb(1.0 + 2f64.powi(-1) - 2f64.powi(-52), -1074.0),
+            f64::from_bits(1)
+        );
         assert_eq!(cast::<f16>(2.5f32), f16::from_f32(2.5));
         assert_eq!(cast::<i8>(1e9f64), i8::MAX);
         assert_eq!(cast::<f32>(true), 1.0);
