@@ -1,6 +1,7 @@
 //! Drops machine instructions whose results nothing uses, as selection leaves some behind.
 
-use super::mach::{Arg, Base, Mach, MachInst, Reg};
+use super::live::{reads, writes};
+use super::mach::{Mach, MachInst};
 
 /// Removes instructions that write registers and no other place, where nothing reads those.
 pub(super) fn run(mach: &mut Mach) {
@@ -28,35 +29,13 @@ pub(super) fn run(mach: &mut Mach) {
 }
 
 fn is_dead(inst: &MachInst, uses: &[u32]) -> bool {
-    let MachInst::Op { args, .. } = inst else {
+    if !matches!(inst, MachInst::Op { .. }) {
         return false;
-    };
-    let defined = |arg: &Arg| match arg {
-        Arg::Def(reg) | Arg::Tied(_, reg) => Some(*reg),
-        Arg::Use(_) | Arg::Any(_) | Arg::Mem(_) | Arg::Imm(_) => None,
-    };
-    let mut results = args.iter().filter_map(defined).peekable();
-    results.peek().is_some() && results.all(|reg| uses[reg.vreg()] == 0)
-}
-
-/// Calls `f` with every register that an instruction reads.
-fn reads(inst: &MachInst, mut f: impl FnMut(Reg)) {
-    match inst {
-        MachInst::Op { args, mask, .. } => {
-            for arg in args {
-                match arg {
-                    Arg::Use(reg) | Arg::Tied(reg, _) => f(*reg),
-                    Arg::Mem(mem) => {
-                        if let Base::Reg(reg) = mem.base {
-                            f(reg);
-                        }
-                    }
-                    Arg::Def(_) | Arg::Any(_) | Arg::Imm(_) => {}
-                }
-            }
-            mask.iter().for_each(|reg| f(*reg));
-        }
-        MachInst::Call(_, args) | MachInst::Jump(_, args) => args.iter().for_each(|reg| f(*reg)),
-        MachInst::Start(_) | MachInst::Branch(..) | MachInst::Return => {}
     }
+    let (mut results, mut is_used) = (0, false);
+    writes(inst, |reg| {
+        results += 1;
+        is_used |= uses[reg.vreg()] > 0;
+    });
+    results > 0 && !is_used
 }

@@ -276,7 +276,7 @@ impl Cx<'_> {
                 let made = self.op(*code, args, mask.is_some(), *zeroing, allocs);
                 self.code.push(made);
             }
-            MachInst::Start(_) => {}
+            MachInst::Start(_) | MachInst::Column(_) => {}
             MachInst::Call(callee, _) => self.call(*callee),
             MachInst::Jump(to, _) => {
                 let to = self.threaded(*to);

@@ -169,6 +169,9 @@ pub(super) enum MachInst {
     },
     /// The function's parameters.
     Start(Vec<Reg>),
+    /// What follows, up to the next of these, is done for one column of a turn, or for all of them where none is named.
+    /// [`schedule`](super::schedule) takes these out.
+    Column(Option<usize>),
     /// Calls with the C calling convention and integer arguments.
     Call(Callee, Vec<Reg>),
     /// Goes on at a block with these arguments for its parameters.
@@ -184,6 +187,10 @@ pub(super) enum MachInst {
 pub(super) struct BlockData {
     pub(super) params: Vec<Reg>,
     pub(super) insts: Vec<MachInst>,
+    /// How many conditions must be met for it to run, those of loops aside.
+    pub(super) arms: u32,
+    /// In how many loops it is, that over turns included.
+    pub(super) loops: u32,
 }
 
 /// A function.
@@ -199,6 +206,8 @@ pub(super) struct Mach {
     pub(super) constants: Vec<u8>,
     /// Bytes of buffers in the frame.
     pub(super) frame: usize,
+    /// The block that jumps into the loop over turns.
+    pub(super) before_turns: Option<Block>,
 }
 
 impl Mach {

@@ -1,18 +1,21 @@
 //! Vector code of our own for x86-64, with 256-bit and 512-bit vectors.
 //!
-//! From the SPMD form: [`isel`] selects instructions by the table in [`codes`], [`regalloc`] gives them registers, and
-//! [`emit`] makes bytes. The function has NumPy's inner-loop ABI, as the other code generator's.
+//! From the SPMD form: [`isel`] selects instructions by the table in [`codes`], [`hoist`] loads constants ahead of the loop over
+//! turns, [`schedule`] interleaves columns, [`regalloc`] gives registers, and [`emit`] makes bytes. The function has NumPy's inner-loop ABI, as the other code generator's.
 
 mod codes;
 mod dead;
 mod emit;
 mod entry;
 mod frame;
+mod hoist;
 mod isel;
 mod level;
+mod live;
 mod mach;
 mod plan;
 mod regalloc;
+mod schedule;
 
 pub(crate) use level::Level;
 pub(crate) use plan::is_cheap;
@@ -98,6 +101,8 @@ pub(crate) fn compile(
     let mut constants = Vec::new();
     for (name, mut mach) in parts {
         dead::run(&mut mach);
+        hoist::run(&mut mach, level);
+        schedule::run(&mut mach, level);
         constants = std::mem::take(&mut mach.constants);
         allocated.push(emit::Part {
             name,

@@ -30,8 +30,6 @@ pub(super) struct Plan {
     pub(super) has_loop: bool,
     /// Whether it is mostly memory that a turn takes time for.
     pub(super) cheap: bool,
-    /// Vector registers that the values of a turn leave free.
-    pub(super) spare: usize,
 }
 
 impl Plan {
@@ -58,12 +56,6 @@ impl Plan {
             None => chosen(func, pressure(func, varying), level),
         };
         let lanes = interleave * vector / widest;
-        let live = pressure(func, varying)
-            * if has_loop(func) {
-                interleave
-            } else {
-                widest / narrowest
-            };
         Plan {
             lanes: lanes.max(column_lanes),
             column_lanes,
@@ -72,7 +64,6 @@ impl Plan {
             layout,
             has_loop: has_loop(func),
             cheap: is_cheap(func),
-            spare: level.registers().saturating_sub(live + 4),
         }
     }
 
@@ -166,15 +157,16 @@ fn has_loop(func: &Func) -> bool {
     has_loop
 }
 
-/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results. Of long
-/// straight code fewer, as it takes room in the cache of instructions and time to compile, and waits for little.
+/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results. Straight code
+/// needs registers for about two at a time, as [`super::schedule`] lets no more columns on than find room. Of long straight
+/// code fewer, as it takes room in the cache of instructions and time to compile.
 fn chosen(func: &Func, pressure: usize, level: Level) -> usize {
     let registers = level.registers();
     match (has_loop(func), pressure) {
         (false, _) if func.size() > 1200 => 1,
         (false, _) if func.size() > 400 => 2,
         (true, p) if 4 * p <= registers + registers / 4 => 4,
-        (false, p) if 3 * p <= registers => 4,
+        (false, p) if 2 * p <= registers => 4,
         (_, p) if p < registers => 2,
         _ => 1,
     }

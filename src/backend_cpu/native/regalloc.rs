@@ -206,7 +206,7 @@ fn operands(inst: &MachInst) -> Vec<Operand> {
                 list.push(Operand::reg_fixed_use(*reg, argument(i)));
             }
         }
-        MachInst::Jump(..) | MachInst::Branch(..) | MachInst::Return => {}
+        MachInst::Column(_) | MachInst::Jump(..) | MachInst::Branch(..) | MachInst::Return => {}
     }
     list
 }

@@ -8,7 +8,7 @@ use crate::native::{Level, compile};
 use ufc_ir::builder::Builder;
 use ufc_ir::ops::Op;
 use ufc_ir::testing::Rng;
-use ufc_ir::{DType, Func};
+use ufc_ir::{Const, DType, Func};
 
 #[test]
 fn every_operation_has_code_of_our_own() {
@@ -47,6 +47,37 @@ fn the_text_shows_vectors_of_the_levels_width() {
         assert!(text.trim_end().ends_with("ret"), "{text}");
         assert!(text.contains("vzeroupper"), "{text}");
     }
+}
+
+/// x + 1 + 2 + ... with so many constants.
+fn sums(count: usize) -> Func {
+    let mut func = Func::new("sums");
+    let mut b = Builder::new(&mut func);
+    let mut sum = b.param("x", DType::F32);
+    for i in 1..=count {
+        let constant = b.constant(Const::f32(i as f32));
+        sum = b.op(Op::Add, &[sum, constant]);
+    }
+    b.finish(vec![sum]);
+    func
+}
+
+#[test]
+fn constants_are_in_registers_as_long_as_there_are_any() {
+    let compile = |count| {
+        let func = sums(count);
+        let code = compile(&func, Level::Avx512, Some(4), &Launches::default());
+        code.expect("compiles").text()
+    };
+    let few = compile(8);
+    assert!(!few.contains("1to16"), "all are in registers: {few}");
+    assert_eq!(few.matches("vbroadcastss").count(), 8, "each once: {few}");
+    let many = compile(60);
+    assert!(many.contains("1to16"), "some stay in memory: {many}");
+    assert!(many.matches("vbroadcastss").count() >= 20, "{many}");
+    let mut lines = many.lines();
+    let spills = lines.any(|line| line.contains("zmm") && line.contains("rsp"));
+    assert!(!spills, "nothing is spilled for them: {many}");
 }
 
 #[test]

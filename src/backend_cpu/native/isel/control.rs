@@ -1,7 +1,7 @@
 //! Control flow, all of whose conditions are the same in every lane.
 
 use super::{Cx, Few, Held, Src};
-use crate::native::mach::{Block, Reg};
+use crate::native::mach::{Block, MachInst, Reg};
 use ufc_ir::DType;
 use ufc_ir::func::{Inst, InstKind, Region, Terminator, Value};
 use ufc_ir::ops::Op;
@@ -31,10 +31,12 @@ impl Cx<'_> {
             let straight = rest.iter().take_while(|s| self.is_straight(s)).count();
             for column in 0..self.plan.columns() {
                 self.column = column;
+                self.push(MachInst::Column(Some(column)));
                 for step in &rest[..straight] {
                     self.step(step);
                 }
             }
+            self.push(MachInst::Column(None));
             self.column = 0;
             rest = &rest[straight..];
             if let [step, after @ ..] = rest {
@@ -81,6 +83,7 @@ impl Cx<'_> {
         let blocks = [self.mach.block(), self.mach.block()];
         let join = self.mach.block();
         self.branch_on(cond, blocks[0], blocks[1]);
+        self.arms += 1;
         for (block, region) in blocks.into_iter().zip(arms) {
             self.switch_to(block);
             self.region(region);
@@ -92,6 +95,7 @@ impl Cx<'_> {
             let args = self.pass(values, results);
             self.jump(join, args);
         }
+        self.arms -= 1;
         self.switch_to(join);
         self.receive(join, results);
     }
@@ -102,6 +106,7 @@ impl Cx<'_> {
         let (head, latch, exit) = (self.mach.block(), self.mach.block(), self.mach.block());
         let args = self.pass(init, params);
         self.jump(head, args);
+        self.loops += 1;
         self.switch_to(head);
         self.receive(head, params);
         self.region(body);
@@ -118,6 +123,7 @@ impl Cx<'_> {
         self.branch_on(*cond, latch, exit);
         self.switch_to(latch);
         self.jump(head, again);
+        self.loops -= 1;
         self.switch_to(exit);
         // The body dominates the exit, so its values are there as they are.
         for (result, value) in results.iter().zip(values) {

@@ -174,8 +174,10 @@ impl Cx<'_> {
     pub(super) fn rarely(&mut self, block: Block, emit: impl FnOnce(&mut Self)) {
         let here = self.block;
         let order = std::mem::replace(&mut self.mach.order, std::mem::take(&mut self.rare));
+        self.arms += 1;
         self.switch_to(block);
         emit(self);
+        self.arms -= 1;
         self.rare = std::mem::replace(&mut self.mach.order, order);
         self.block = here;
     }

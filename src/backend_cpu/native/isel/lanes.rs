@@ -1,6 +1,6 @@
 //! Vectors: constants, operands from memory, and moving lanes between vectors.
 
-use super::{Cx, Few, Lanes, Src, op_inst};
+use super::{Cx, Few, Lanes, Src};
 use crate::native::codes::{self, Lane, VecOp};
 use crate::native::level::Level;
 use crate::native::mach::{Arg, Base, Mem, Reg};
@@ -72,33 +72,19 @@ impl Cx<'_> {
     /// A whole vector from its bytes.
     pub(super) fn constant_vector(&mut self, lane: Lane, bytes: &[u8]) -> Reg {
         let at = self.mach.constant(bytes);
-        self.load_constant((at, 0), VecOp::Move, lane)
+        self.load_constant(at, VecOp::Move, lane)
     }
 
-    /// Loads a vector of constants: ahead of the loop over turns while there are registers left for that.
-    fn load_constant(&mut self, key: (i32, usize), op: VecOp, lane: Lane) -> Reg {
-        let known = |ahead: &super::Ahead| ahead.regs.iter().find(|(k, _)| *k == key).map(|k| k.1);
-        if let Some(reg) = self.ahead.as_ref().and_then(known) {
-            return reg;
-        }
+    /// Loads a vector of constants.
+    fn load_constant(&mut self, at: i32, op: VecOp, lane: Lane) -> Reg {
         let mem = Mem {
             base: Base::Constants,
-            offset: key.0,
+            offset: at,
             broadcast: false,
         };
         let to = self.vector();
         let code = self.code(op, lane);
-        let args = [Arg::Def(to), Arg::Mem(mem)];
-        match &mut self.ahead {
-            Some(ahead) if ahead.left > 0 => {
-                ahead.left -= 1;
-                ahead.regs.push((key, to));
-                let insts = &mut self.mach.blocks[ahead.block.0].insts;
-                let last = insts.len() - 1;
-                insts.insert(last, op_inst(code, &args));
-            }
-            _ => self.emit(code, &args),
-        }
+        self.emit(code, &[Arg::Def(to), Arg::Mem(mem)]);
         to
     }
 
@@ -120,7 +106,7 @@ impl Cx<'_> {
                     Level::Avx2 => VecOp::Move,
                     Level::Avx512 => VecOp::Broadcast,
                 };
-                return self.load_constant((at, width), op, lane);
+                return self.load_constant(at, op, lane);
             }
             Src::Mem(mem) => (VecOp::Move, mem),
         };

@@ -5,7 +5,8 @@
 //! vector with the same lane everywhere, a uniform bool one mask. In a function that has none but 8 and 16 bits, lanes are
 //! as wide as values, if there are instructions for all it does; else such integers live sign- or zero-extended in
 //! 32-bit lanes, f16 and bf16 as zero-extended bits. Masks are mask registers, or vectors of lanes all ones or zeros,
-//! for lanes as wide as the plan says. Constants stay in memory, where instructions take them from.
+//! for lanes as wide as the plan says. Constants stay in memory, where instructions take them
+//! from; [`super::hoist`] and [`super::schedule`] change that and the order of the columns.
 
 mod arith;
 mod compare;
@@ -89,9 +90,10 @@ pub(super) fn select(
         column: 0,
         is_uniform: false,
         streaming: turns == Turns::Whole { streaming: true },
-        ahead: None,
         limits: Vec::new(),
         rare: Vec::new(),
+        arms: 0,
+        loops: 0,
         refused: None,
     };
     cx.switch_to(entry);
@@ -191,16 +193,6 @@ enum Held {
     Parts(Vec<(Lanes, Lanes)>),
 }
 
-/// Vectors of constants that are loaded before the loop over turns, as registers are left.
-struct Ahead {
-    /// The block that jumps into the loop.
-    block: Block,
-    /// By place among the constants and width of what is read there, 0 for a whole vector.
-    regs: Vec<((i32, usize), Reg)>,
-    /// How many more there may be.
-    left: usize,
-}
-
 /// The state of selection.
 struct Cx<'a> {
     mach: Mach,
@@ -230,12 +222,14 @@ struct Cx<'a> {
     is_uniform: bool,
     /// Whether outputs are written past the caches.
     streaming: bool,
-    /// What is loaded ahead of the loop over turns, once there is one.
-    ahead: Option<Ahead>,
     /// Addresses of operands from which on there may be fewer elements than lanes, and how many there are.
     limits: Vec<(Reg, Reg)>,
     /// The blocks that are laid out last.
     rare: Vec<Block>,
+    /// How many conditions must be met for what is selected to run.
+    arms: u32,
+    /// In how many loops what is selected is, that over turns included.
+    loops: u32,
     /// The first thing that could not be done.
     refused: Option<String>,
 }
@@ -257,6 +251,8 @@ impl Cx<'_> {
     }
 
     fn switch_to(&mut self, block: Block) {
+        self.mach.blocks[block.0].arms = self.arms;
+        self.mach.blocks[block.0].loops = self.loops;
         self.block = block;
         self.mach.order.push(block);
     }

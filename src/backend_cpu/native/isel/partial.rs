@@ -8,8 +8,8 @@
 //!
 //! What is rare is laid out at the end, so that a call on one element runs straight through.
 
+use super::Cx;
 use super::driver::{Operand, Position};
-use super::{Ahead, Cx};
 use crate::native::level::Level;
 use crate::native::mach::{Block, Cond, MachInst, Reg};
 
@@ -62,13 +62,10 @@ impl Cx<'_> {
         let params: Vec<Reg> = enter.iter().map(|_| self.general()).collect();
         // A loop that is mostly entered for one turn gains nothing from what is made ahead of it.
         if self.plan.columns() > 1 {
-            self.ahead = Some(Ahead {
-                block: self.block,
-                regs: Vec::new(),
-                left: self.plan.spare,
-            });
+            self.mach.before_turns = Some(self.block);
         }
         self.jump(head, enter);
+        self.loops += 1;
         self.switch_to(head);
         self.mach.blocks[head.0].params.extend_from_slice(&params);
         let left = params[0];
@@ -89,7 +86,7 @@ impl Cx<'_> {
             again.push(self.add(*from, distance));
         }
         self.jump(head, again);
-        self.ahead = None;
+        self.loops -= 1;
         self.switch_to(after);
     }
 

@@ -8,8 +8,8 @@
 //! The elements before the first one at which the output is aligned, and those after the last whole turn, are left to the
 //! part of the function whose turns may be partial.
 
+use super::Cx;
 use super::driver::{Given, Operand, Position};
-use super::{Ahead, Cx};
 use crate::native::mach::{Callee, Cond, MachInst, Reg};
 use iced_x86::Code;
 
@@ -266,12 +266,9 @@ impl Cx<'_> {
         let advances = self.advances(layouts);
         let (head, latch, after) = (self.mach.block(), self.mach.block(), self.mach.block());
         let params: Vec<Reg> = enter.iter().map(|_| self.general()).collect();
-        self.ahead = Some(Ahead {
-            block: self.block,
-            regs: Vec::new(),
-            left: self.plan.spare,
-        });
+        self.mach.before_turns = Some(self.block);
         self.jump(head, enter);
+        self.loops += 1;
         self.switch_to(head);
         self.mach.blocks[head.0].params.extend_from_slice(&params);
         let (moving, firsts) = params[1..].split_at(params.len() - 1 - positions.len());
@@ -301,7 +298,7 @@ impl Cx<'_> {
         self.push(MachInst::Branch(Cond::GreaterEqual, latch, after));
         self.switch_to(latch);
         self.jump(head, again);
-        self.ahead = None;
+        self.loops -= 1;
         self.switch_to(after);
     }
 
