@@ -271,6 +271,10 @@ impl<'a> Merge<'a> {
                 }
             }
             self.issue(best.2, best.0);
+            // There is one set of flags: what reads them stays behind what has set them.
+            while self.reads_flags(best.2) {
+                self.issue(best.2, self.start(best.2));
+            }
         }
     }
 
@@ -282,6 +286,26 @@ impl<'a> Merge<'a> {
             start = start.max(self.table.ready[reg.vreg()]);
         });
         start
+    }
+
+    /// Whether a thread's next instruction reads flags.
+    fn reads_flags(&self, number: usize) -> bool {
+        let thread = &self.threads[number];
+        let next = thread
+            .is_unfinished()
+            .then(|| &self.insts[thread.range.start + thread.done]);
+        let Some(MachInst::Op { code, .. }) = next else {
+            return false;
+        };
+        matches!(
+            code.mnemonic(),
+            Mnemonic::Cmovl
+                | Mnemonic::Cmovge
+                | Mnemonic::Cmove
+                | Mnemonic::Cmovne
+                | Mnemonic::Cmovb
+                | Mnemonic::Cmovae
+        )
     }
 
     /// Whether all threads could be finished one by one, after this one's next instruction.

@@ -25,7 +25,7 @@ fn random_functions_give_the_interpreters_bits() {
         vec![F32, F64, I8, U16, U64, I64],
     ];
     let tried = std::sync::atomic::AtomicUsize::new(0);
-    for_seeds(60, &[], |seed| {
+    for_seeds(60, &[8826751701196202144], |seed| {
         let mut rng = Rng::new(seed);
         for dtypes in &sets {
             let config = Config {
