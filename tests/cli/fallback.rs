@@ -64,7 +64,7 @@ fn auto_goes_on_on_the_processor_and_says_why() {
             "cuLaunchKernel@1=700",
             "an illegal memory access was encountered",
         ),
-        ("memory=4000", "bytes of memory left"),
+        ("memory=1500", "bytes of memory left"),
         ("refuse-modules", "asked to refuse"),
     ];
     for (plan, why) in plans {

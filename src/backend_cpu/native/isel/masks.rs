@@ -103,7 +103,8 @@ impl Cx<'_> {
         match (from, to, self.level) {
             (1, 2, Level::Avx512) | (2, 1, Level::Avx512) if unpacked => {
                 self.refuse("masks in another order".to_string());
-                masks
+                // As many as the caller counts on.
+                smallvec![masks[0]; (masks.len() * to / from).max(1)]
             }
             (1, 2, Level::Avx2) if unpacked => {
                 let lanes: Lanes = masks.iter().map(|m| Src::Reg(*m)).collect();

@@ -343,7 +343,9 @@ impl Cx<'_> {
             }
             _ => {
                 self.refuse(format!("a computed complex {value}"));
-                (smallvec![], smallvec![])
+                let count = self.count(self.width(self.func.dtype(value)));
+                let zeros: Lanes = smallvec![self.zero(); count];
+                (zeros.clone(), zeros)
             }
         }
     }
