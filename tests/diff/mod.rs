@@ -12,7 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use libtest_mimic::{Failed, Trial};
 use ufc::{DType, Module, Target, dispatch};
-use ufc_ir::func::InstKind;
 use ufc_ir::ops::{MathFn, Op};
 use ufc_ir::testing::{self, Config, Rng};
 use ufc_ir::{Func, TypeSet, text};
@@ -199,15 +198,6 @@ fn check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     })
 }
 
-/// Whether a function calls math functions.
-fn has_math(func: &Func) -> bool {
-    let mut found = false;
-    func.for_each_inst(|_, inst| {
-        found |= matches!(func.insts[inst].kind, InstKind::Math(_));
-    });
-    found
-}
-
 fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     let fail = |what: String| Mismatch {
         form: "interp".to_string(),
@@ -236,8 +226,7 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     if target == Target::CPU {
         kernel.check_spmd(choice.legality(), &inputs, &expected)?;
     }
-    // Of math functions shaders promise a few ULP, and their drivers may change the sign of a zero.
-    if target == Target::CPU && rng.one_in(ON_SOFTWARE) && !has_math(func) {
+    if target == Target::CPU && rng.one_in(ON_SOFTWARE) {
         let word = rng.choose(&wgpu::SOFTWARE);
         let checked = wgpu::check(&kernel, word, &inputs, &expected);
         // What it says begins with the form, as other mismatches do.

@@ -268,14 +268,20 @@ fn cancels(op: Op) -> bool {
     matches!(op, Div | Eq | Ge | Gt | Le | Lt | Ne | Rem | Sub | Xor)
 }
 
-/// Whether a driver's compiler may compute a value: it is made of constants alone, or of values that cancel each other.
+/// Whether a driver's compiler may compute a value: it is made of constants alone, of values that cancel each other, of
+/// constants of which one is chosen, or of an integer or bool, of which a compiler may know the only value it can have.
 fn is_computable(func: &Func, value: Value, depth: usize) -> bool {
-    let Some(inst) = func.defining(value).filter(|_| depth > 0) else {
+    let Some(inst) = func.defining(value) else {
         return false;
     };
+    if depth == 0 {
+        return true;
+    }
     let mut args = inst.args.iter();
     match inst.kind {
         InstKind::Const(_) => true,
+        InstKind::Op(Op::Convert) if !func.dtype(inst.args[0]).is_float() => true,
+        InstKind::Op(Op::Select) => args.skip(1).all(|arg| is_computable(func, *arg, depth - 1)),
         InstKind::Op(op)
             if cancels(op) && congruent(func, inst.args[0], inst.args[1], COMPARED_DEPTH) =>
         {
