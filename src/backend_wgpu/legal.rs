@@ -4,7 +4,7 @@
 //! are native everywhere, as pairs of 32-bit ones where the device has none. So are f64 and c128 as far as this
 //! table goes: a device without f64 is found out by the compiler, whose message can name the kernel and other targets.
 
-use ufc_ir::ops::{AnyOp, Op};
+use ufc_ir::ops::{AnyOp, Op, Rule};
 use ufc_ir::{DType, Kind};
 use ufc_target::{Action, Legality};
 
@@ -42,84 +42,23 @@ impl Legality for WgpuLegality {
     }
 }
 
-/// What becomes of the operations that narrow dtypes are too narrow for; none if nothing in particular.
-fn narrow_action(op: Op, dtype: DType) -> Option<Action> {
+fn core_action(op: Op, dtype: DType) -> Action {
     let is_half = matches!(dtype, DType::F16 | DType::BF16);
-    let is_narrow = dtype.is_int() && dtype.size() < 4;
-    let wide = match dtype.kind() {
-        Kind::Signed => DType::I32,
-        Kind::Float => DType::F32,
-        Kind::Bool | Kind::Unsigned | Kind::Complex => DType::U32,
-    };
-    let promotes = match op {
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Rem
-        | Op::Min
-        | Op::Max
-        | Op::Minimum
-        | Op::Maximum => is_half || is_narrow,
-        Op::MulAdd
-        | Op::Sqrt
-        | Op::Floor
-        | Op::Ceil
-        | Op::Trunc
-        | Op::RoundTiesEven
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Le
-        | Op::Gt
-        | Op::Ge => is_half,
-        Op::Neg | Op::Abs | Op::Shl | Op::Shr => is_narrow,
-        _ => false,
-    };
-    promotes.then_some(Action::Promote(wide))
+    match op {
+        op if is_half && op.info().numeric => Action::Promote(DType::F32),
+        op if dtype.is_int() && dtype.size() < 4 && may_leave_the_dtype(op) => {
+            Action::Promote(match dtype.kind() {
+                Kind::Signed => DType::I32,
+                _ => DType::U32,
+            })
+        }
+        Op::Rem if dtype == DType::F64 => Action::Expand,
+        _ => Action::Native,
+    }
 }
 
-fn core_action(op: Op, dtype: DType) -> Action {
-    if let Some(action) = narrow_action(op, dtype) {
-        return action;
-    }
-    match op {
-        Op::Rem if dtype == DType::F64 => Action::Expand,
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Rem
-        | Op::Neg
-        | Op::Abs
-        | Op::MulAdd
-        | Op::Sqrt
-        | Op::Min
-        | Op::Max
-        | Op::Minimum
-        | Op::Maximum
-        | Op::Floor
-        | Op::Ceil
-        | Op::Trunc
-        | Op::RoundTiesEven
-        | Op::And
-        | Op::Or
-        | Op::Xor
-        | Op::Not
-        | Op::Shl
-        | Op::Shr
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Le
-        | Op::Gt
-        | Op::Ge
-        | Op::Select
-        | Op::Convert
-        | Op::Bitcast
-        | Op::Complex
-        | Op::Re
-        | Op::Im
-        | Op::Any => Action::Native,
-    }
+/// Whether an operation on narrow integers, done in 32 bits, may give what they cannot hold, or is not there for them.
+fn may_leave_the_dtype(op: Op) -> bool {
+    let is_logic = matches!(op, Op::And | Op::Or | Op::Xor | Op::Not);
+    matches!(op.info().rule, Rule::Same(..)) && !is_logic
 }

@@ -220,55 +220,55 @@ pub enum Accuracy {
 }
 
 /// Calls the macro `$m` with every core operation, one row each:
-/// `Variant "name" rule [commutative] "What it computes.";`
+/// `Variant "name" rule number|bits [commutative] "What it computes.";`
 #[macro_export]
 macro_rules! core_ops {
     ($m:ident) => {
         $m! {
             // Arithmetic. Integers wrap; floats are IEEE 754, round to nearest even.
-            Add "add" Same(NUM, 2) [commutative] "Sum.";
-            Sub "sub" Same(NUM, 2) [] "Difference.";
-            Mul "mul" Same(NUM, 2) [commutative] "Product; complex by the textbook formula.";
-            Div "div" Same(NUM, 2) [] "Quotient. Integers truncate, by zero gives 0, MIN / -1 gives MIN; complex by Smith's method.";
-            Rem "rem" Same(REAL, 2) [] "Remainder with the sign of the dividend. Integers by zero give 0; floats as C's fmod, exact.";
-            Neg "neg" Same(NUM, 1) [] "Negation; integers wrap, floats flip the sign bit.";
-            Abs "abs" Same(REAL, 1) [] "Absolute value; MIN wraps to MIN, floats clear the sign bit.";
-            MulAdd "mul_add" Same(FLOAT, 3) [] "a * b + c with one rounding.";
-            Sqrt "sqrt" Same(FLOAT, 1) [] "Square root, correctly rounded; NaN below zero.";
+            Add "add" Same(NUM, 2) number [commutative] "Sum.";
+            Sub "sub" Same(NUM, 2) number [] "Difference.";
+            Mul "mul" Same(NUM, 2) number [commutative] "Product; complex by the textbook formula.";
+            Div "div" Same(NUM, 2) number [] "Quotient. Integers truncate, by zero gives 0, MIN / -1 gives MIN; complex by Smith's method.";
+            Rem "rem" Same(REAL, 2) number [] "Remainder with the sign of the dividend. Integers by zero give 0; floats as C's fmod, exact.";
+            Neg "neg" Same(NUM, 1) bits [] "Negation; integers wrap, floats flip the sign bit.";
+            Abs "abs" Same(REAL, 1) bits [] "Absolute value; MIN wraps to MIN, floats clear the sign bit.";
+            MulAdd "mul_add" Same(FLOAT, 3) number [] "a * b + c with one rounding.";
+            Sqrt "sqrt" Same(FLOAT, 1) number [] "Square root, correctly rounded; NaN below zero.";
             // Minima: `min` and `max` take the number if one side is NaN, `minimum` and `maximum` give NaN.
-            Min "min" Same(REAL, 2) [commutative] "The smaller one; the number if one is NaN; -0 is less than +0.";
-            Max "max" Same(REAL, 2) [commutative] "The larger one; the number if one is NaN; -0 is less than +0.";
-            Minimum "minimum" Same(REAL, 2) [commutative] "The smaller one; NaN if one is NaN; -0 is less than +0.";
-            Maximum "maximum" Same(REAL, 2) [commutative] "The larger one; NaN if one is NaN; -0 is less than +0.";
+            Min "min" Same(REAL, 2) number [commutative] "The smaller one; the number if one is NaN; -0 is less than +0.";
+            Max "max" Same(REAL, 2) number [commutative] "The larger one; the number if one is NaN; -0 is less than +0.";
+            Minimum "minimum" Same(REAL, 2) number [commutative] "The smaller one; NaN if one is NaN; -0 is less than +0.";
+            Maximum "maximum" Same(REAL, 2) number [commutative] "The larger one; NaN if one is NaN; -0 is less than +0.";
             // Rounding to an integer of the same dtype.
-            Floor "floor" Same(FLOAT, 1) [] "The largest integer not above.";
-            Ceil "ceil" Same(FLOAT, 1) [] "The smallest integer not below.";
-            Trunc "trunc" Same(FLOAT, 1) [] "The integer towards zero.";
-            RoundTiesEven "round_ties_even" Same(FLOAT, 1) [] "The nearest integer, ties to even.";
+            Floor "floor" Same(FLOAT, 1) number [] "The largest integer not above.";
+            Ceil "ceil" Same(FLOAT, 1) number [] "The smallest integer not below.";
+            Trunc "trunc" Same(FLOAT, 1) number [] "The integer towards zero.";
+            RoundTiesEven "round_ties_even" Same(FLOAT, 1) number [] "The nearest integer, ties to even.";
             // Bits. Shift amounts are taken modulo the width.
-            And "and" Same(BITS, 2) [commutative] "Bitwise and.";
-            Or "or" Same(BITS, 2) [commutative] "Bitwise or.";
-            Xor "xor" Same(BITS, 2) [commutative] "Bitwise exclusive or.";
-            Not "not" Same(BITS, 1) [] "Bitwise complement.";
-            Shl "shl" Same(INT, 2) [] "Shift left by the amount modulo the width.";
-            Shr "shr" Same(INT, 2) [] "Shift right by the amount modulo the width; arithmetic when signed.";
+            And "and" Same(BITS, 2) bits [commutative] "Bitwise and.";
+            Or "or" Same(BITS, 2) bits [commutative] "Bitwise or.";
+            Xor "xor" Same(BITS, 2) bits [commutative] "Bitwise exclusive or.";
+            Not "not" Same(BITS, 1) bits [] "Bitwise complement.";
+            Shl "shl" Same(INT, 2) bits [] "Shift left by the amount modulo the width.";
+            Shr "shr" Same(INT, 2) bits [] "Shift right by the amount modulo the width; arithmetic when signed.";
             // Comparison. NaN is unequal to all and unordered.
-            Eq "eq" Compare(ANY) [commutative] "Equal.";
-            Ne "ne" Compare(ANY) [commutative] "Not equal; true if one is NaN.";
-            Lt "lt" Compare(REAL) [] "Less.";
-            Le "le" Compare(REAL) [] "Less or equal.";
-            Gt "gt" Compare(REAL) [] "Greater.";
-            Ge "ge" Compare(REAL) [] "Greater or equal.";
+            Eq "eq" Compare(ANY) number [commutative] "Equal.";
+            Ne "ne" Compare(ANY) number [commutative] "Not equal; true if one is NaN.";
+            Lt "lt" Compare(REAL) number [] "Less.";
+            Le "le" Compare(REAL) number [] "Less or equal.";
+            Gt "gt" Compare(REAL) number [] "Greater.";
+            Ge "ge" Compare(REAL) number [] "Greater or equal.";
             // Choice and conversion.
-            Select "select" Select(ANY) [] "The second argument where the first is true, else the third.";
-            Convert "convert" Convert [] "The language's `as`: float to int saturates (NaN gives 0), to float rounds to nearest even, int to int wraps, from bool 0 or 1, to bool by != 0.";
-            Bitcast "bitcast" Bitcast [] "The same bits as another dtype.";
+            Select "select" Select(ANY) bits [] "The second argument where the first is true, else the third.";
+            Convert "convert" Convert bits [] "The language's `as`: float to int saturates (NaN gives 0), to float rounds to nearest even, int to int wraps, from bool 0 or 1, to bool by != 0.";
+            Bitcast "bitcast" Bitcast bits [] "The same bits as another dtype.";
             // Complex numbers.
-            Complex "complex" MakeComplex [] "The complex number with these parts.";
-            Re "re" Part [] "Real part.";
-            Im "im" Part [] "Imaginary part.";
+            Complex "complex" MakeComplex bits [] "The complex number with these parts.";
+            Re "re" Part bits [] "Real part.";
+            Im "im" Part bits [] "Imaginary part.";
             // Lanes. Made by the SPMD pass; in scalar form there is one lane and `any` is the identity.
-            Any "any" Same(BOOL, 1) [] "Whether it is true in any lane.";
+            Any "any" Same(BOOL, 1) bits [] "Whether it is true in any lane.";
         }
     };
 }
@@ -368,6 +368,15 @@ macro_rules! accuracy {
     };
 }
 
+macro_rules! numeric {
+    (number) => {
+        true
+    };
+    (bits) => {
+        false
+    };
+}
+
 /// The facts of a core operation's row.
 #[derive(Clone, Copy, Debug)]
 pub struct OpInfo {
@@ -375,6 +384,8 @@ pub struct OpInfo {
     pub name: &'static str,
     /// What it takes and gives.
     pub rule: Rule,
+    /// Whether it has to know what number the bits of a float stand for; others look at the bits alone, or move them.
+    pub numeric: bool,
     /// Whether its two arguments may be swapped.
     pub commutative: bool,
     /// One sentence on what it computes.
@@ -382,7 +393,7 @@ pub struct OpInfo {
 }
 
 macro_rules! define_core_ops {
-    ($($variant:ident $name:literal $rule:ident $(($($r:tt)*))? [$($c:ident)?] $doc:literal;)*) => {
+    ($($variant:ident $name:literal $rule:ident $(($($r:tt)*))? $on:ident [$($c:ident)?] $doc:literal;)*) => {
         /// A core operation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
@@ -398,6 +409,7 @@ macro_rules! define_core_ops {
                     $(Op::$variant => OpInfo {
                         name: $name,
                         rule: rule!($rule $(($($r)*))?),
+                        numeric: numeric!($on),
                         commutative: flag!([$($c)?]),
                         doc: $doc,
                     },)*

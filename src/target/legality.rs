@@ -131,67 +131,8 @@ pub fn with_halves_in_f32(op: Op, dtype: DType) -> Action {
     let half = matches!(dtype, DType::F16 | DType::BF16);
     match op {
         Op::Rem if dtype.is_float() => Action::Expand,
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Rem
-        | Op::MulAdd
-        | Op::Sqrt
-        | Op::Min
-        | Op::Max
-        | Op::Minimum
-        | Op::Maximum
-        | Op::Floor
-        | Op::Ceil
-        | Op::Trunc
-        | Op::RoundTiesEven
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Le
-        | Op::Gt
-        | Op::Ge
-            if half =>
-        {
-            Action::Promote(DType::F32)
-        }
-        Op::Add
-        | Op::Sub
-        | Op::Mul
-        | Op::Div
-        | Op::Rem
-        | Op::Neg
-        | Op::Abs
-        | Op::MulAdd
-        | Op::Sqrt
-        | Op::Min
-        | Op::Max
-        | Op::Minimum
-        | Op::Maximum
-        | Op::Floor
-        | Op::Ceil
-        | Op::Trunc
-        | Op::RoundTiesEven
-        | Op::And
-        | Op::Or
-        | Op::Xor
-        | Op::Not
-        | Op::Shl
-        | Op::Shr
-        | Op::Eq
-        | Op::Ne
-        | Op::Lt
-        | Op::Le
-        | Op::Gt
-        | Op::Ge
-        | Op::Select
-        | Op::Convert
-        | Op::Bitcast
-        | Op::Complex
-        | Op::Re
-        | Op::Im
-        | Op::Any => Action::Native,
+        op if half && op.info().numeric => Action::Promote(DType::F32),
+        _ => Action::Native,
     }
 }
 
