@@ -23,7 +23,7 @@ use clif::legal::CpuLegality;
 use clif::pool::Pool;
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use ufc_ir::passes::{cse, dce, spmd, uniform};
 use ufc_target::{
     Backend, BackendError, CompileOptions, Device, Executable, Legal, Legality, Unavailable,
@@ -282,13 +282,15 @@ impl Compiled {
     }
 }
 
-/// What the system calls the processor.
+/// What the system calls the processor; read once.
 fn processor_name() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = info.lines().find(|line| line.starts_with("model name"));
-    let name = line.and_then(|line| line.split_once(':'));
-    match name {
-        Some((_, name)) => name.trim().to_string(),
-        None => std::env::consts::ARCH.to_string(),
-    }
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let line = info.lines().find(|line| line.starts_with("model name"));
+        match line.and_then(|line| line.split_once(':')) {
+            Some((_, name)) => name.trim().to_string(),
+            None => std::env::consts::ARCH.to_string(),
+        }
+    });
+    NAME.clone()
 }
