@@ -1,7 +1,9 @@
 //! Compiled loops of one kernel, in memory, by dtypes and target; and what targets refused.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use ufc_ir::DType;
 use ufc_ir::cost::Cost;
@@ -45,9 +47,45 @@ pub(crate) struct Loop {
     pub(crate) sampler: Sampler,
     /// Where calls of this loop would have been done sooner, had the kernel been compiled there: seconds in all.
     pub(crate) missed: Mutex<Vec<(Picked, f64)>>,
+    pub(crate) compiling: CompileTime,
+}
+
+/// The time that compiling a loop has taken, and how much of it has been told.
+#[derive(Debug)]
+pub(crate) struct CompileTime {
+    /// Until there was an executable.
+    first: Duration,
+    /// Nanoseconds that launches had spent when it was last told, and one; 0 before that.
+    told: AtomicU64,
+}
+
+impl CompileTime {
+    pub(crate) fn new(first: Duration) -> CompileTime {
+        CompileTime {
+            first,
+            told: AtomicU64::new(0),
+        }
+    }
+
+    /// Seconds that compiling took, if any of them was not told before; given what launches have spent so far.
+    fn news(&self, in_launches: Duration) -> Option<f64> {
+        let now = in_launches.as_nanos() as u64 + 1;
+        let told = self.told.load(Ordering::Relaxed);
+        if told >= now {
+            return None;
+        }
+        self.told.store(now, Ordering::Relaxed);
+        let since = Duration::from_nanos(now - told.max(1));
+        Some((self.first + since).as_secs_f64())
+    }
 }
 
 impl Loop {
+    /// Seconds that compiling the loop has taken, if any of them was not told before.
+    pub(crate) fn news_of_compiling(&self) -> Option<f64> {
+        self.compiling.news(self.executable.compiling())
+    }
+
     /// The seconds that calls of this loop would have gained so far on a device that the kernel is not compiled for.
     pub(crate) fn missed_on(&self, picked: &Picked) -> f64 {
         let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -345,7 +345,7 @@ impl<'u, 'o> Call<'u, 'o> {
                 true => self.run_resident(picked, &ready, inputs, outputs)?,
                 false => self.run_from_host(picked, &ready, inputs, outputs)?,
             };
-            candidate.note_time(start.elapsed());
+            note_compiling(picked, &ready);
             measured.notes.splice(0..0, notes.drain(..));
             self.report(picked, start, measured);
             Ok(results)
@@ -477,6 +477,7 @@ impl<'u, 'o> Call<'u, 'o> {
             let ready = self.loop_at(&decided, picked)?;
             let launched = self.launch_on(picked, &ready, inputs, SmallVec::new(), outputs);
             let (results, mut measured) = launched?;
+            note_compiling(picked, &ready);
             if self.options.report.is_some() {
                 let done = picked.backend.synchronize(&picked.device.name);
                 done.map_err(|error| self.ufunc.backend_error(picked, error))?;
@@ -504,6 +505,15 @@ impl<'u, 'o> Call<'u, 'o> {
             positions: &ready.positions,
             casting: self.options.casting,
         }
+    }
+}
+
+/// Tells the cost model what compiling the loop took, where its figure counts and that is news.
+fn note_compiling(picked: &Picked, ready: &Loop) {
+    if !picked.is_host()
+        && let Some(seconds) = ready.news_of_compiling()
+    {
+        dispatch::note_compiling(picked, seconds);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use ufc_ir::{DType, TypeSet};
 use ufc_target::CompileOptions;
@@ -9,7 +10,7 @@ use ufc_target::launch::positions;
 
 use crate::array::cast::ParamType;
 use crate::array::{Array, DeviceArray, Inputs, Outputs};
-use crate::cache::{Loop, LoopCache, LoopKey};
+use crate::cache::{CompileTime, Loop, LoopCache, LoopKey};
 use crate::call::{Call, CallOptions};
 use crate::dispatch::{self, Picked, Sampler, Target};
 use crate::error::Error;
@@ -285,6 +286,7 @@ impl Ufunc {
         picked: &Picked,
     ) -> Result<Loop, Error> {
         let _env = DefaultEnv::enter();
+        let start = Instant::now();
         let legal = pipeline::legal(
             self.module(),
             self.name(),
@@ -296,6 +298,7 @@ impl Ufunc {
             .backend
             .compile(&legal, options)
             .map_err(|error| self.backend_error(picked, error))?;
+        let compiling = CompileTime::new(start.elapsed());
         let sampler = Sampler::new(legal.func());
         let (inputs, outputs) = (legal.func().param_dtypes(), legal.func().results.clone());
         let (positions, cost) = (positions(legal.func()), sampler.hint());
@@ -308,6 +311,7 @@ impl Ufunc {
             cost,
             sampler,
             missed: Mutex::default(),
+            compiling,
         })
     }
 

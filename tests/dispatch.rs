@@ -555,6 +555,37 @@ fn a_kernel_is_compiled_once_calls_add_up_to_what_that_takes() {
     assert!(!plan.contains("compiling"), "{plan}");
 }
 
+/// What compiling took for a call that did not leave its target to `auto` counts for the next kernel's estimate too.
+#[test]
+fn compiling_for_a_target_that_was_named_is_told_to_the_cost_model() {
+    let calls: [fn(&Ufunc, &Array); 3] = [
+        |kernel, x| drop(kernel.on(sim()).call(x).expect("a call")),
+        |kernel, x| drop(kernel.on(sim()).call_on_device(x).expect("a call")),
+        |kernel, x| {
+            let x = x.to_device(&sim()).expect("an array");
+            drop(kernel.call(&x).expect("a call"));
+        },
+    ];
+    for (number, call) in calls.iter().enumerate() {
+        let _machine = install(Settings {
+            compile: Duration::from_millis(30),
+            ..fast()
+        });
+        let estimated = || {
+            let (heavy, x) = heavy();
+            let plan = heavy.on(sim()).plan(&x).expect("a plan");
+            plan.estimate.compiling
+        };
+        assert_eq!(estimated(), 0.0, "by the figures it takes no time");
+        let (other, x) = (axpy(), Array::from(numbers(4)));
+        other.plan((&x, &x, &x)).expect("a plan");
+        assert_eq!(estimated(), 0.0, "plans for the processor tell nothing");
+        call(&kernel("pub fn next(x: f32) -> f32 { x + 1.0 }"), &x);
+        let compiling = estimated();
+        assert!((0.03..3.0).contains(&compiling), "{number}: {compiling}");
+    }
+}
+
 /// The folder is given to back ends unless somebody says that nothing is to be kept.
 #[test]
 fn what_is_compiled_may_be_kept_unless_that_is_not_wanted() {

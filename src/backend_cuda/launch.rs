@@ -10,8 +10,9 @@ use crate::stream;
 use crate::variant::{Access, Param, Variant, operand_dtypes, reciprocal};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use ufc_ir::{DType, Func};
 use ufc_target::{
     BackendError, Buffer, DeviceArgs, DeviceOperand, Executable, InnerLoop, LaunchArgs,
@@ -55,6 +56,8 @@ pub(crate) struct CudaLoop {
     pub gpus: Vec<Arc<Gpu>>,
     /// By the GPU's place among them, and what the kernel is for.
     kernels: Mutex<HashMap<(usize, Variant), Compiled>>,
+    /// Nanoseconds that compiling them took.
+    compiling: AtomicU64,
 }
 
 /// A kernel, and what it is given.
@@ -105,6 +108,7 @@ impl CudaLoop {
             positions: ufc_target::launch::positions(func).len(),
             gpus,
             kernels: Mutex::default(),
+            compiling: AtomicU64::new(0),
         }
     }
 
@@ -271,8 +275,11 @@ impl CudaLoop {
             let what = format!("a kernel of {} parameters", params.len());
             return Err(BackendError::Unsupported(what));
         }
+        let start = Instant::now();
         let module = lower::lower(&self.func, &key.1)?;
         let loaded = Kernel::load(&module.to_string(), &module.entry);
+        let taken = start.elapsed().as_nanos() as u64;
+        self.compiling.fetch_add(taken, Ordering::Relaxed);
         let kernel = loaded.map_err(|(fault, log)| match gpu.error(&fault, 0) {
             BackendError::LaunchFailed(said) if fault.is_without_compiler() => {
                 BackendError::Unsupported(format!("compiling kernels: {said}"))
@@ -428,6 +435,10 @@ impl Executable for CudaLoop {
             progress.fetch_add(nest.elements() as u64, Ordering::Relaxed);
         }
         Ok(report)
+    }
+
+    fn compiling(&self) -> Duration {
+        Duration::from_nanos(self.compiling.load(Ordering::Relaxed))
     }
 
     fn threads(&self, _elements: usize, _control: &LaunchControl<'_>) -> (usize, String) {

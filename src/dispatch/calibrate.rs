@@ -54,8 +54,11 @@ pub fn wide(x: f64) -> f64 {
 /// Seconds that are spent on one figure, about.
 const BUDGET: f64 = 0.15;
 
-/// Elements that memory and transfers are measured with: far more than caches hold.
+/// Elements that memory and transfers are measured with: far more than caches hold; fewer where these take longer than there
+/// is time for.
 const LARGE: usize = 1 << 24;
+/// The fewest, which are tried first.
+const FEW: usize = 1 << 12;
 
 /// What became of measuring one device.
 pub type Calibrated = (String, Result<Figures, Error>);
@@ -79,7 +82,7 @@ pub fn calibrate(mut say: impl FnMut(&str)) -> Result<Vec<Calibrated>, Error> {
             say(&name);
             let figures = measure(entry, device).map(|figures| Figures {
                 start: match is_first {
-                    true => started,
+                    true => started + figures.start,
                     // It was started before: what is known or assumed of that has to do.
                     false => figures::of_device(entry.name, device).0.start,
                 },
@@ -108,16 +111,16 @@ fn measure(entry: &Entry, device: &Device) -> Result<Figures, Error> {
     };
     let copy = module.ufunc("copy")?;
     let mut figures = Figures::assumed(entry.name, device.kind);
-    figures.latency = bench.seconds(&copy, &Array::zeros(ufc_ir::DType::F32, &[1])?)?;
-    let large = Array::zeros(ufc_ir::DType::F32, &[LARGE])?;
-    let net = |seconds: f64, latency: f64| (seconds - latency).max(seconds * 0.1);
+    let one = Array::zeros(ufc_ir::DType::F32, &[1])?;
+    figures.start = bench.first_touch(&one)?;
+    figures.latency = bench.seconds(&copy, &one)?;
+    let large = bench.large(&copy)?;
     let seconds = bench.seconds(&copy, &large)?;
     figures.memory = 2.0 * large.as_bytes().len() as f64 / net(seconds, figures.latency);
     let chains = module.ufunc("chains")?;
-    let first = bench.first(&chains, &Array::zeros(ufc_ir::DType::F32, &[1])?)?;
-    figures.compile = net(first, figures.latency);
+    figures.compile = net(bench.first(&chains, &one)?, figures.latency);
     figures.ops = bench.rate(&chains, &large, figures.latency)?;
-    let wide = Array::zeros(ufc_ir::DType::F64, &[LARGE / 4])?;
+    let wide = Array::zeros(ufc_ir::DType::F64, &[(large.len() / 4).max(FEW)])?;
     figures.wide = match bench.rate(&module.ufunc("wide")?, &wide, figures.latency) {
         Ok(rate) => rate,
         // Kernels that need 64-bit floats do not get there; 64-bit integers may.
@@ -130,22 +133,70 @@ fn measure(entry: &Entry, device: &Device) -> Result<Figures, Error> {
     Ok(figures)
 }
 
+/// What a call takes beside its latency.
+fn net(seconds: f64, latency: f64) -> f64 {
+    (seconds - latency).max(seconds * 0.1)
+}
+
 struct Bench {
     target: Target,
     is_host: bool,
 }
 
 impl Bench {
+    /// Seconds until a device whose driver is there has memory of ours: drivers make much of what a process needs no sooner.
+    fn first_touch(&self, one: &Array) -> Result<f64, Error> {
+        if self.is_host {
+            return Ok(0.0);
+        }
+        let start = Instant::now();
+        one.to_device(&self.target)?.synchronize()?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// As many elements as are to be copied, for the device to show its memory: so many that one call takes a good part of the
+    /// time there is, but no more than caches are surely too small for.
+    fn large(&self, copy: &Ufunc) -> Result<Array, Error> {
+        let mut len = FEW;
+        loop {
+            let array = Array::zeros(ufc_ir::DType::F32, &[len])?;
+            if len >= LARGE || self.once(copy, &array)? > 0.25 * BUDGET {
+                return Ok(array);
+            }
+            len *= 8;
+        }
+    }
+
+    /// Seconds that one call takes, after one that is not counted.
+    fn once(&self, kernel: &Ufunc, input: &Array) -> Result<f64, Error> {
+        self.timed(kernel, input, |job| {
+            job()?;
+            let start = Instant::now();
+            job()?;
+            Ok(start.elapsed().as_secs_f64())
+        })
+    }
+
     /// Seconds that a call takes whose operands are where the device wants them.
     fn seconds(&self, kernel: &Ufunc, input: &Array) -> Result<f64, Error> {
+        self.timed(kernel, input, |job| least(job))
+    }
+
+    /// What `clock` gives for such a call.
+    fn timed(
+        &self,
+        kernel: &Ufunc,
+        input: &Array,
+        clock: impl FnOnce(&mut dyn FnMut() -> Result<(), Error>) -> Result<f64, Error>,
+    ) -> Result<f64, Error> {
         let call = kernel.on(self.target.clone());
         if self.is_host {
             let mut output = Array::zeros(input.dtype(), input.shape())?;
-            return least(|| call.call_into(input, &mut output));
+            return clock(&mut || call.call_into(input, &mut output));
         }
         let input = input.to_device(&self.target)?;
         let mut outputs = [call.call_on_device(&input)?];
-        least(|| {
+        clock(&mut || {
             call.call_into_device(&input, &mut outputs)?;
             outputs[0].synchronize()
         })
@@ -172,12 +223,12 @@ impl Bench {
     /// Operations per second, with as many elements as keep the device busy for a moment.
     fn rate(&self, kernel: &Ufunc, input: &Array, latency: f64) -> Result<f64, Error> {
         let per_element = kernel.on(self.target.clone()).plan(input)?.ops_per_element;
-        let mut len = 1 << 12;
+        let mut len = FEW;
         loop {
             let part = Array::zeros(input.dtype(), &[len])?;
             let seconds = self.seconds(kernel, &part)?;
             if seconds > 100.0 * latency.max(2e-5) || 4 * len > input.len() {
-                return Ok(per_element * len as f64 / (seconds - latency).max(seconds * 0.1));
+                return Ok(per_element * len as f64 / net(seconds, latency));
             }
             len *= 4;
         }

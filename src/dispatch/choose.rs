@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use smallvec::SmallVec;
 use ufc_target::{Backend, BackendError, Buffer, Device, DeviceKind, Legality, Promise};
@@ -280,16 +279,6 @@ impl Candidate {
             (None, Some(estimate)) => format!("estimated at {estimate}").into(),
             (None, None) => Cow::Borrowed(""),
         }
-    }
-
-    /// Takes note of what a call took there, if the kernel had to be compiled first.
-    pub(crate) fn note_time(&self, taken: Duration) {
-        let Some(estimate) = self.estimate.filter(|e| e.compiling > 0.0) else {
-            return;
-        };
-        let taken = taken.as_secs_f64();
-        let running = estimate.seconds - estimate.compiling;
-        compiling::note(&self.picked, (taken - running).max(0.1 * taken));
     }
 
     /// What it is ranked by: seconds, of which those that earlier calls make up for do not count.

@@ -9,7 +9,7 @@ use super::figures;
 static LAST: Mutex<Vec<(Picked, f64)>> = Mutex::new(Vec::new());
 
 /// Takes note of what compiling a kernel took, the driver's share included.
-pub(super) fn note(picked: &Picked, seconds: f64) {
+pub(crate) fn note(picked: &Picked, seconds: f64) {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     match last.iter_mut().find(|(place, _)| place == picked) {
         Some((_, known)) => *known = seconds,

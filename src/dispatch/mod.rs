@@ -28,7 +28,7 @@ pub(crate) use choose::{
     where_buffer_is,
 };
 pub use choose::{Choice, choose};
-pub(crate) use compiling::seconds as compiling_seconds;
+pub(crate) use compiling::{note as note_compiling, seconds as compiling_seconds};
 pub use entries::{Loss, losses};
 pub(crate) use figures::cache_folder;
 pub use figures::note as figures_note;

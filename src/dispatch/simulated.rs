@@ -34,6 +34,8 @@ pub struct Settings {
     pub memory: u64,
     /// How long the driver takes to start.
     pub start: Duration,
+    /// How long it takes to compile a kernel.
+    pub compile: Duration,
     /// Why there is no device at all.
     pub absent: Option<String>,
     /// What the driver says of every kernel instead of compiling it.
@@ -48,6 +50,7 @@ impl Default for Settings {
             lose_at: None,
             memory: 1 << 30,
             start: Duration::ZERO,
+            compile: Duration::ZERO,
             absent: None,
             refuse: None,
         }
@@ -252,7 +255,9 @@ impl Backend for SimBackend {
         if let Some(why) = lock.settings().refuse {
             return Err(BackendError::CompileFailed(why.to_string()));
         }
+        let compile = lock.settings().compile;
         drop(lock);
+        std::thread::sleep(compile);
         let plain = CompileOptions {
             device: None,
             ..options.clone()

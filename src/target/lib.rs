@@ -13,6 +13,7 @@ pub use memory::{Buffer, DeviceArgs, DeviceOperand, ForeignMemory};
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A family of targets that one crate compiles for, such as every CPU or every CUDA device.
 pub trait Backend: Send + Sync {
@@ -187,6 +188,12 @@ pub trait Executable: Send + Sync + Debug {
     ) -> Result<LaunchReport, BackendError> {
         let _ = (args, control);
         Err(BackendError::Unsupported("operands on a device".into()))
+    }
+
+    /// The time that launches have spent on compiling so far: of back ends that compile for a layout of operands when it first
+    /// occurs.
+    fn compiling(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// How many threads a launch over so many elements would use at most, and why.

@@ -1,6 +1,7 @@
 //! What happens when NVIDIA's driver fails, with the stand-in for it that `tests/libcuda` is.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{Outcome, command, folder, outcome, write};
 
@@ -14,6 +15,19 @@ fn library() -> PathBuf {
         .into_iter()
         .find(|path| path.exists())
         .expect("the stand-in was built")
+}
+
+/// The command in a folder, which is its cache folder too, with a driver that fails as `plan` says.
+pub(crate) fn with_driver(folder: &Path, plan: &str) -> Command {
+    let driver = folder.join("driver");
+    std::fs::create_dir_all(&driver).unwrap();
+    std::fs::copy(library(), driver.join("libcuda.so")).unwrap();
+    let mut command = command(folder);
+    command
+        .env("LD_LIBRARY_PATH", &driver)
+        .env("UFC_CACHE_DIR", folder)
+        .env("UFC_FAKE_CUDA", plan);
+    command
 }
 
 /// Figures by which the GPU is far better than the processor, so that `auto` takes it.
@@ -35,16 +49,9 @@ pub fn heavy(x: f32) -> f32 {
 fn run(folder: &Path, plan: &str, target: &str) -> Outcome {
     write(folder, "heavy.ufk", KERNEL);
     write(folder, "devices.json", FIGURES);
-    let driver = folder.join("driver");
-    std::fs::create_dir_all(&driver).unwrap();
-    std::fs::copy(library(), driver.join("libcuda.so")).unwrap();
-    let mut command = command(folder);
+    let mut command = with_driver(folder, plan);
     command.args(["run", "heavy.ufk", "x=linspace(0, 1, 3000)", "--explain"]);
     command.args(["--target", target, "-o", "out.npy"]);
-    command.env("LD_LIBRARY_PATH", &driver);
-    command
-        .env("UFC_CACHE_DIR", folder)
-        .env("UFC_FAKE_CUDA", plan);
     outcome(&mut command)
 }
 

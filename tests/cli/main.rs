@@ -1,6 +1,8 @@
 //! Tests of the command `ufc` as a process: one file per verb, and one for the exit codes.
 
 mod bench;
+#[cfg(all(feature = "cuda", target_os = "linux"))]
+mod calibrate;
 mod check;
 mod completions;
 #[cfg(feature = "testing")]

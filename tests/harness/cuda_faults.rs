@@ -42,6 +42,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("old_gpu", "capability=6.1", old_gpu),
     fault("refused_module", "refuse-modules", refused_module),
     fault("refused_for_auto", "refuse-modules", refused_for_auto),
+    fault("compiling_is_told", "", compiling_is_told),
     fault("no_compiler", "cuModuleLoadDataEx@1+=221", no_compiler),
     fault("stub_library", "cuInit@1=34", stub_library),
     fault("little_memory", "memory=400000", little_memory),
@@ -268,6 +269,26 @@ fn refused_for_auto() -> Outcome {
         .to_string();
     let is_told = plan.contains("not cuda:0: ") && plan.contains("asked to refuse");
     ensure(is_told, plan)
+}
+
+/// Kernels are compiled when first launched; what that takes for a target that was named counts for the next estimate.
+fn compiling_is_told() -> Outcome {
+    let kernel = |number: u32| {
+        let text = format!("pub fn add(x: f32) -> f32 {{ x + {number}.0 }}");
+        Module::from_source("add.ufk", &text)?.only()
+    };
+    let expected = |number| -> Result<f64, ufc::Error> {
+        let plan = kernel(number)?.on(Target::CUDA).plan(&[1.0f32, 2.0])?;
+        Ok(plan.estimate.compiling)
+    };
+    let assumed = expected(1)?;
+    ensure(expected(2)? == assumed, "plans compile nothing")?;
+    let add = kernel(3)?;
+    add.on(Target::CUDA).call(&[1.0f32, 2.0])?;
+    let measured = expected(4)?;
+    ensure(measured > 0.0 && measured != assumed, measured)?;
+    add.on(Target::CUDA).call(&[1.0f32, 2.0])?;
+    ensure(expected(5)? == measured, "the second call compiled nothing")
 }
 
 /// The driver's compiler is a library of its own, and may be missing: that is no bug of ours, and `auto` goes elsewhere.
