@@ -11,7 +11,7 @@ use ufc_target::{
     LaunchControl, LaunchReport,
 };
 
-use super::Outcome;
+use super::{Outcome, cuda_memory};
 
 /// What goes wrong, and what must come of it.
 pub(crate) struct Fault {
@@ -45,36 +45,44 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("compiling_is_told", "", compiling_is_told),
     fault("no_compiler", "cuModuleLoadDataEx@1+=221", no_compiler),
     fault("stub_library", "cuInit@1=34", stub_library),
-    fault("little_memory", "memory=400000", little_memory),
-    fault("one_block_fits", "memory=4000", one_block_fits),
-    fault("no_block_fits", "memory=3000", no_block_fits),
+    fault("little_memory", "memory=400000", cuda_memory::little_memory),
+    fault("one_block_fits", "memory=4000", cuda_memory::one_block_fits),
+    fault("no_block_fits", "memory=3000", cuda_memory::no_block_fits),
     Fault {
         env: &[("UFC_CUDA_SHARE", "0.01")],
-        ..fault("small_share", "memory=1000000", small_share)
+        ..fault("small_share", "memory=1000000", cuda_memory::small_share)
     },
     Fault {
         env: &[("UFC_CUDA_SHARE", "2")],
-        ..fault("wrong_share", "", wrong_share)
+        ..fault("wrong_share", "", cuda_memory::wrong_share)
     },
     Fault {
         env: &[("UFC_CUDA_PIECE", "many")],
-        ..fault("wrong_piece", "", wrong_piece)
+        ..fault("wrong_piece", "", cuda_memory::wrong_piece)
     },
-    fault("large_copies", "", large_copies),
+    fault("large_copies", "", cuda_memory::large_copies),
     fault("lost_in_a_copy", "cuEventRecord@3=719", lost_in_a_copy),
-    fault("no_memory", "cuMemAlloc_v2@1+=2", no_memory),
-    fault("memory_comes_back", "memory=1000000", memory_comes_back),
+    fault("no_memory", "cuMemAlloc_v2@1+=2", cuda_memory::no_memory),
+    fault(
+        "memory_comes_back",
+        "memory=1000000",
+        cuda_memory::memory_comes_back,
+    ),
     fault(
         "memory_runs_out_once",
         "cuMemAlloc_v2@2=2",
-        memory_runs_out_once,
+        cuda_memory::memory_runs_out_once,
     ),
     fault(
         "memory_runs_out_in_a_launch",
         "cuLaunchKernel@1=2",
-        cut_once,
+        cuda_memory::cut_once,
     ),
-    fault("no_pinned_memory", "cuMemHostAlloc@1+=2", no_memory),
+    fault(
+        "no_pinned_memory",
+        "cuMemHostAlloc@1+=2",
+        cuda_memory::no_memory,
+    ),
     fault(
         "fault_in_a_launch",
         "cuLaunchKernel@2=719",
@@ -131,14 +139,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Fails with a message unless a condition holds.
-fn ensure(holds: bool, what: impl std::fmt::Debug) -> Outcome {
+pub(super) fn ensure(holds: bool, what: impl std::fmt::Debug) -> Outcome {
     match holds {
         true => Ok(()),
         false => Err(format!("{what:?}").into()),
     }
 }
 
-fn cuda() -> Result<&'static dyn Backend, String> {
+pub(super) fn cuda() -> Result<&'static dyn Backend, String> {
     dispatch::backend("cuda").map_err(|why| why.to_string())
 }
 
@@ -150,7 +158,7 @@ fn reason() -> Result<String, String> {
 }
 
 /// `a * x + y` of f32.
-fn saxpy(device: Option<&str>) -> Result<Arc<dyn Executable>, String> {
+pub(super) fn saxpy(device: Option<&str>) -> Result<Arc<dyn Executable>, String> {
     let text = "pub fn saxpy(a: f32, x: f32, y: f32) -> f32 { a * x + y }";
     let module = Module::from_source("saxpy.ufk", text).map_err(|error| error.to_string())?;
     let legal = ufc::pipeline::legal(&module, "saxpy", &[], cuda()?, None);
@@ -198,7 +206,7 @@ fn launch(
     }
 }
 
-fn plain(code: &dyn Executable, n: usize) -> Result<LaunchReport, BackendError> {
+pub(super) fn plain(code: &dyn Executable, n: usize) -> Result<LaunchReport, BackendError> {
     launch(code, n, &LaunchControl::default())
 }
 
@@ -308,128 +316,12 @@ fn stub_library() -> Outcome {
     ensure(reason.contains("cuInit: error 34"), reason)
 }
 
-/// A launch of 1.2 MB on a device of 0.4 MB is cut.
-fn little_memory() -> Outcome {
-    let report = plain(&*saxpy(None)?, 100_000)?;
-    ensure(report.chunks > 1 && report.uploaded == 800_000, report)
-}
-
-/// The least that a launch is cut into is the elements of one block of threads, one after the other.
-fn one_block_fits() -> Outcome {
-    let report = plain(&*saxpy(None)?, 5000)?;
-    ensure(report.chunks == 5000usize.div_ceil(256), report)
-}
-
-/// Below that the launch fails, and says how much memory it would have taken.
-fn no_block_fits() -> Outcome {
-    match plain(&*saxpy(None)?, 5000) {
-        Err(error) if error.to_string() == "`cuda:0` has no 3072 bytes of memory left" => Ok(()),
-        other => Err(format!("{other:?}").into()),
-    }
-}
-
-/// A hundredth of 1 MB is shared by four pieces in flight and what is sent once.
-fn small_share() -> Outcome {
-    let report = plain(&*saxpy(None)?, 100_000)?;
-    let each = 1_000_000 / 100 / 5 / 12;
-    ensure(
-        report.chunks == 100_000usize.div_ceil(each.max(256)),
-        report,
-    )
-}
-
-fn refused_variable(wanted: &str) -> Outcome {
-    match plain(&*saxpy(None)?, 10) {
-        Err(BackendError::LaunchFailed(text)) => ensure(text == wanted, text),
-        other => Err(format!("{other:?}").into()),
-    }
-}
-
-fn wrong_share() -> Outcome {
-    refused_variable(
-        "the environment variable `UFC_CUDA_SHARE` is `2`, not a number above 0 and at most 1",
-    )
-}
-
-fn wrong_piece() -> Outcome {
-    refused_variable(
-        "the environment variable `UFC_CUDA_PIECE` is `many`, not a number of bytes above 0",
-    )
-}
-
-/// Copies of several parts, which go round the stages more than once, to and from any place of a buffer.
-fn large_copies() -> Outcome {
-    let (backend, part) = (cuda()?, 4 << 20);
-    for (bytes, offset) in [
-        (1, 0),
-        (part, 0),
-        (part + 1, 3),
-        (3 * part, 0),
-        (7 * part + 5, 11),
-    ] {
-        let buffer = backend.allocate("0", bytes + offset + 7)?;
-        let sent: Vec<u8> = (0..bytes).map(|i| (i / 3 % 251 + i / part) as u8).collect();
-        buffer.upload(offset, &sent)?;
-        let mut back = vec![0; bytes];
-        buffer.download(offset, &mut back)?;
-        ensure(sent == back, bytes)?;
-        let beyond = buffer.upload(offset + 8, &sent);
-        ensure(beyond.is_err(), "it does not fit")?;
-    }
-    Ok(())
-}
-
 /// A device that is lost between two parts of a copy.
 fn lost_in_a_copy() -> Outcome {
     let bytes = vec![7; 20 << 20];
     let buffer = cuda()?.allocate("0", bytes.len())?;
     let sent = buffer.upload(0, &bytes);
     ensure(matches!(sent, Err(BackendError::DeviceLost { .. })), &sent)
-}
-
-fn no_memory() -> Outcome {
-    let (code, failed) = (saxpy(None)?, |found: &_| {
-        matches!(found, Err(BackendError::OutOfMemory { .. }))
-    });
-    let found = plain(&*code, 100_000);
-    ensure(failed(&found), &found)?;
-    let text = found.expect_err("it failed").to_string();
-    ensure(text.contains("cuda:0"), text)
-}
-
-/// What was kept for reuse is given back when something else needs it.
-fn memory_comes_back() -> Outcome {
-    let backend = cuda()?;
-    for bytes in [600_000, 900_000, 100_000, 950_000] {
-        let buffer = backend.allocate("0", bytes)?;
-        let sent: Vec<u8> = (0..bytes).map(|i| (i * 13 % 251) as u8).collect();
-        buffer.upload(0, &sent)?;
-        let mut back = vec![0; bytes];
-        buffer.download(0, &mut back)?;
-        ensure(sent == back, bytes)?;
-    }
-    let two = [
-        backend.allocate("0", 600_000),
-        backend.allocate("0", 600_000),
-    ];
-    ensure(two[0].is_ok(), &two[0])?;
-    match &two[1] {
-        Err(BackendError::OutOfMemory { device, bytes }) => {
-            ensure(device == "cuda:0" && *bytes == 600_000, (device, bytes))
-        }
-        other => Err(format!("{other:?}").into()),
-    }
-}
-
-fn memory_runs_out_once() -> Outcome {
-    plain(&*saxpy(None)?, 5000)?;
-    Ok(())
-}
-
-/// A kernel that needs memory of the device itself, and finds it when the launch is cut smaller.
-fn cut_once() -> Outcome {
-    let report = plain(&*saxpy(None)?, 5000)?;
-    ensure(report.chunks == 2, report)
 }
 
 /// The second launch finds the device lost; every later one is told so without asking, and it is no longer listed.

@@ -7,6 +7,7 @@ mod annotate;
 mod cuda;
 mod cuda_faults;
 mod cuda_foreign;
+mod cuda_memory;
 mod cuda_ops;
 mod examples;
 pub(crate) mod exec;
