@@ -21,7 +21,9 @@ pub(crate) struct Gpu {
     pub name: String,
     pub facts: Facts,
     driver: String,
-    started: OnceLock<Result<Started, BackendError>>,
+    started: OnceLock<Started>,
+    /// Held while it is started, so that threads that want it at once start it once.
+    starting: Mutex<()>,
     /// Why it can no longer be used.
     dead: OnceLock<String>,
     pool: Mutex<Pool>,
@@ -78,6 +80,7 @@ fn find() -> Result<Vec<Arc<Gpu>>, Unavailable> {
             facts,
             driver: driver.clone(),
             started: OnceLock::new(),
+            starting: Mutex::default(),
             dead: OnceLock::new(),
             pool: Mutex::default(),
             pinned: Mutex::default(),
@@ -177,12 +180,26 @@ impl Gpu {
             let (device, why) = (self.full_name(), why.clone());
             return Err(BackendError::DeviceLost { device, why });
         }
-        let started = self.started.get_or_init(|| self.start()).clone()?;
+        let started = match self.started.get() {
+            Some(started) => *started,
+            None => self.start_once()?,
+        };
         started
             .context
             .bind()
             .map_err(|fault| self.error(&fault, 0))?;
         Ok(started)
+    }
+
+    /// An error is not remembered: one for want of memory may pass.
+    fn start_once(&self) -> Result<Started, BackendError> {
+        let _turn = locked(&self.starting);
+        match self.started.get() {
+            Some(started) => Ok(*started),
+            None => self
+                .start()
+                .map(|started| *self.started.get_or_init(|| started)),
+        }
     }
 
     fn start(&self) -> Result<Started, BackendError> {
@@ -216,6 +233,36 @@ impl Gpu {
 
     pub(crate) fn is_dead(&self) -> bool {
         self.dead.get().is_some()
+    }
+
+    /// Gives back to the driver all memory that is kept for reuse.
+    ///
+    /// # Errors
+    /// As [`Gpu::bind`].
+    pub(crate) fn give_back_memory(&self) -> Result<(), BackendError> {
+        self.bind()?;
+        self.pool().clear();
+        self.pinned().clear();
+        Ok(())
+    }
+
+    /// Asks the driver for something, and once more if it had no memory and some was kept for reuse that can be given back. The
+    /// device's context is the thread's.
+    pub(crate) fn with_room<T>(&self, ask: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
+        ask().or_else(|fault| match self.has_made_room(&fault) {
+            true => ask(),
+            false => Err(fault),
+        })
+    }
+
+    /// Whether a fault was for want of memory, and what was kept for reuse has been given back.
+    pub(crate) fn has_made_room(&self, fault: &Fault) -> bool {
+        let mut pool = self.pool();
+        let has_some = fault.is_out_of_memory() && pool.bytes() > 0;
+        if has_some {
+            pool.clear();
+        }
+        has_some
     }
 
     pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {

@@ -491,13 +491,13 @@ impl Kernel {
         stream: Stream,
         blocks: u32,
         threads: u32,
-        params: &mut [u64],
+        params: &[u64],
     ) -> Answer<()> {
         let mut pointers: Vec<*mut c_void> = params
-            .iter_mut()
-            .map(|p| std::ptr::from_mut(p).cast())
+            .iter()
+            .map(|p| std::ptr::from_ref(p).cast_mut().cast())
             .collect();
-        // SAFETY: as the caller says; a narrower parameter is in the first bytes of its word.
+        // SAFETY: as the caller says; a narrower parameter is in the first bytes of its word, and is only read.
         checked("cuLaunchKernel", unsafe {
             (library().cuLaunchKernel)(
                 self.0,

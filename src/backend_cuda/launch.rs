@@ -163,9 +163,11 @@ impl CudaLoop {
         let blocks = work.min(most).clamp(1, MOST_BLOCKS);
         let Compiled { kernel, params } = self.compiled(gpu, variant)?;
         let params = params.iter().map(|p| self.param(*p, nest, operands));
-        let mut params: Vec<u64> = params.collect();
-        // SAFETY: as the caller says; the parameters are those of the variant.
-        let launched = unsafe { kernel.launch(stream, blocks as u32, THREADS as u32, &mut params) };
+        let params: Vec<u64> = params.collect();
+        // Memory that each thread has for itself is asked for by the driver. SAFETY: as the caller says; the parameters are
+        // those of the variant.
+        let launched = gpu
+            .with_room(|| unsafe { kernel.launch(stream, blocks as u32, THREADS as u32, &params) });
         launched.map_err(|fault| gpu.error(&fault, 0))
     }
 
@@ -277,7 +279,12 @@ impl CudaLoop {
         }
         let start = Instant::now();
         let module = lower::lower(&self.func, &key.1)?;
-        let loaded = Kernel::load(&module.to_string(), &module.entry);
+        let (text, entry) = (module.to_string(), &module.entry);
+        let loaded =
+            Kernel::load(&text, entry).or_else(|failed| match gpu.has_made_room(&failed.0) {
+                true => Kernel::load(&text, entry),
+                false => Err(failed),
+            });
         let taken = start.elapsed().as_nanos() as u64;
         self.compiling.fetch_add(taken, Ordering::Relaxed);
         let kernel = loaded.map_err(|(fault, log)| match gpu.error(&fault, 0) {

@@ -47,7 +47,7 @@ impl Pool {
     }
 
     /// Gives all of it back to the driver; the device's context is the thread's.
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes = 0;
         for address in std::mem::take(&mut self.free).into_values().flatten() {
             // SAFETY: nobody uses the block, or it would not be here; the driver waits for kernels that still do. If
@@ -73,6 +73,11 @@ impl PinnedPool {
 
     fn put(&mut self, pinned: Pinned) {
         self.free.entry(pinned.bytes).or_default().push(pinned);
+    }
+
+    /// Gives all of it back to the driver.
+    pub(crate) fn clear(&mut self) {
+        self.free.clear();
     }
 }
 
@@ -106,13 +111,7 @@ impl Block {
         let (address, size) = match kept {
             Some(kept) => kept,
             None => {
-                let fresh = driver::allocate(wanted).or_else(|fault| {
-                    if !fault.is_out_of_memory() {
-                        return Err(fault);
-                    }
-                    gpu.pool().clear();
-                    driver::allocate(wanted)
-                });
+                let fresh = gpu.with_room(|| driver::allocate(wanted));
                 (fresh.map_err(|fault| gpu.error(&fault, bytes))?, wanted)
             }
         };
@@ -148,7 +147,7 @@ impl Staging {
                     if !fault.is_out_of_memory() {
                         return Err(fault);
                     }
-                    gpu.pinned().free.clear();
+                    gpu.pinned().clear();
                     Pinned::new(wanted)
                 });
                 fresh.map_err(|fault| gpu.error(&fault, bytes))?

@@ -1,5 +1,6 @@
 //! Loop dims of a launch: merged where they can be, and cut into pieces.
 
+use std::cmp::Ordering;
 use ufc_target::BackendError;
 
 /// The loop dims of a launch with the steps of all that moves along them. Every dim has at least two elements.
@@ -137,64 +138,80 @@ impl Nest {
     }
 
     /// Boxes of at most so many elements that together are all of it, in order.
-    pub(crate) fn pieces(&self, limit: usize) -> Pieces<'_> {
+    pub(crate) fn pieces(&self, limit: usize) -> Pieces {
+        self.pieces_of(self.whole(), limit)
+    }
+
+    /// All of it as one box, or none if there is no element.
+    pub(crate) fn whole(&self) -> Vec<Piece> {
+        let whole = Piece {
+            start: vec![0; self.shape.len()],
+            shape: self.shape.clone(),
+        };
+        (self.elements() > 0).then_some(whole).into_iter().collect()
+    }
+
+    /// The same for what is left of it, a list of which the last box is the first to be cut.
+    pub(crate) fn pieces_of(&self, left: Vec<Piece>, limit: usize) -> Pieces {
         let (dim, length) = self.cut(limit).unwrap_or((0, usize::MAX));
-        Pieces {
-            nest: self,
-            dim,
-            length,
-            next: (self.elements() > 0).then(|| vec![0; self.shape.len()]),
-        }
+        Pieces { dim, length, left }
     }
 }
 
 /// The pieces of a nest; see [`Nest::pieces`].
-pub(crate) struct Pieces<'a> {
-    nest: &'a Nest,
+pub(crate) struct Pieces {
     dim: usize,
     length: usize,
-    next: Option<Vec<usize>>,
+    /// What has not been taken, the next box last.
+    left: Vec<Piece>,
 }
 
-impl Pieces<'_> {
-    /// How many there are in all.
-    pub(crate) fn total(&self) -> usize {
-        let shape = &self.nest.shape;
-        let Some(along) = shape.get(self.dim) else {
-            return self.nest.elements();
-        };
-        if self.nest.elements() == 0 {
-            return 0;
+impl Pieces {
+    /// How far a piece reaches along a dim at most.
+    fn most(&self, dim: usize) -> usize {
+        match dim.cmp(&self.dim) {
+            Ordering::Less => 1,
+            Ordering::Equal => self.length,
+            Ordering::Greater => usize::MAX,
         }
-        shape[..self.dim].iter().product::<usize>() * along.div_ceil(self.length)
+    }
+
+    /// How many there are.
+    pub(crate) fn total(&self) -> usize {
+        let count = |piece: &Piece| -> usize {
+            let dims = piece.shape.iter().enumerate();
+            dims.map(|(dim, n)| n.div_ceil(self.most(dim))).product()
+        };
+        self.left.iter().map(count).sum()
+    }
+
+    /// Gives back a piece that was taken; it is the next one again.
+    pub(crate) fn put_back(&mut self, piece: Piece) {
+        self.left.push(piece);
+    }
+
+    /// What has not been taken, or was given back.
+    pub(crate) fn into_left(self) -> Vec<Piece> {
+        self.left
     }
 }
 
-impl Iterator for Pieces<'_> {
+impl Iterator for Pieces {
     type Item = Piece;
 
     fn next(&mut self) -> Option<Piece> {
-        let start = self.next.take()?;
-        let mut shape = self.nest.shape.clone();
-        if shape.is_empty() {
-            return Some(Piece { start, shape });
-        }
-        shape[..self.dim].fill(1);
-        let length = self.length.min(shape[self.dim] - start[self.dim]);
-        shape[self.dim] = length;
-        let mut at = start.clone();
-        at[self.dim] += length;
-        for dim in (0..=self.dim).rev() {
-            if at[dim] < self.nest.shape[dim] {
-                self.next = Some(at);
-                break;
-            }
-            at[dim] = 0;
-            if let Some(before) = dim.checked_sub(1) {
-                at[before] += 1;
+        let mut first = self.left.pop()?;
+        for dim in 0..first.shape.len() {
+            let most = self.most(dim);
+            if first.shape[dim] > most {
+                let mut rest = first.clone();
+                rest.start[dim] += most;
+                rest.shape[dim] -= most;
+                self.left.push(rest);
+                first.shape[dim] = most;
             }
         }
-        Some(Piece { start, shape })
+        Some(first)
     }
 }
 
@@ -250,5 +267,47 @@ mod tests {
             }
         }
         assert_eq!(nest(&[3, 0], &[&[0, 4]], &[]).pieces(9).count(), 0);
+    }
+
+    /// Whatever was given back and wherever the cutting began anew, every element is in one piece.
+    #[test]
+    fn what_is_left_is_cut_smaller() {
+        for shape in [&[40][..], &[3, 5], &[2, 3, 4], &[4, 2, 3, 2]] {
+            let count: usize = shape.iter().product();
+            let mut strides = vec![1isize; shape.len()];
+            for dim in (1..shape.len()).rev() {
+                strides[dim - 1] = strides[dim] * (shape[dim] as isize + 1);
+            }
+            let nest = nest(shape, &[&strides], &[]);
+            for taken in 0..count {
+                let mut seen = Vec::new();
+                let mut note = |piece: &Piece| {
+                    let part = nest.of_piece(piece, nest.strides.clone());
+                    for element in part.pieces(1) {
+                        let within = element.offset(&part.strides[0]);
+                        seen.push(piece.offset(&nest.strides[0]) + within);
+                    }
+                };
+                let mut left = nest.whole();
+                for limit in [7, 4, 2] {
+                    let mut pieces = nest.pieces_of(left, limit);
+                    for _ in 0..taken {
+                        pieces.next().iter().for_each(&mut note);
+                    }
+                    let back: Vec<Piece> = pieces.by_ref().take(2).collect();
+                    let third = pieces.next();
+                    back.into_iter().for_each(|piece| pieces.put_back(piece));
+                    third.iter().for_each(&mut note);
+                    left = pieces.into_left();
+                }
+                let rest = nest.pieces_of(left, 1);
+                let total = rest.total();
+                assert_eq!(rest.inspect(&mut note).count(), total);
+                let found = seen.len();
+                seen.sort_unstable();
+                seen.dedup();
+                assert_eq!((seen.len(), found), (count, count), "{shape:?} {taken}");
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::nest::{Nest, Piece, Pieces};
 use crate::pieces::Cut;
 use crate::slot::{Places, Slot};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use ufc_target::{BackendError, LaunchControl, LaunchReport};
 
 /// Runs a loop on operands of the host, on each of its GPUs some of the elements.
@@ -37,20 +37,21 @@ pub(crate) unsafe fn run(
         control,
     };
     let mut cut = Cut::new(&code.gpus, nest.elements(), call.bytes_each())?;
+    let mut left = nest.whole();
+    let mut report = LaunchReport::default();
     loop {
-        let written = AtomicBool::new(false);
         // SAFETY: as the caller says.
-        let done = unsafe { call.in_pieces(cut, &written) };
+        let done = unsafe { call.in_pieces(cut, &mut left, &mut report) };
         let Err(BackendError::OutOfMemory { device, .. }) = done else {
-            return done;
+            return done.map(|()| report);
         };
-        // Once outputs have been written, inputs at the same place are no longer what they were.
-        match cut.smaller() {
-            Some(smaller) if !written.into_inner() => cut = smaller,
-            _ => {
-                let bytes = (call.places(&call.largest(cut.limit)).end * cut.slots) as u64;
-                return Err(BackendError::OutOfMemory { device, bytes });
-            }
+        // What was written is not computed again: an input at the same place is no longer what it was. All else still is.
+        cut = cut.smaller().ok_or_else(|| {
+            let bytes = (call.places(&call.largest(cut.limit)).end * cut.slots) as u64;
+            BackendError::OutOfMemory { device, bytes }
+        })?;
+        for gpu in &code.gpus {
+            gpu.give_back_memory()?;
         }
     }
 }
@@ -76,12 +77,16 @@ enum Source {
 }
 
 /// The pieces that no GPU has taken yet.
-struct Queue<'a> {
-    pieces: Mutex<Pieces<'a>>,
-    /// Set when one GPU has failed: the others need not go on.
+struct Queue {
+    pieces: Mutex<Pieces>,
+    /// Set when one GPU has failed: the others finish what they have begun.
     has_failed: AtomicBool,
-    /// Set when the first output is written.
-    written: &'a AtomicBool,
+}
+
+impl Queue {
+    fn pieces(&self) -> MutexGuard<'_, Pieces> {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Call<'_> {
@@ -152,27 +157,27 @@ impl Call<'_> {
             .unwrap_or_else(|| *ALL.get_or_init(all))
     }
 
-    /// Runs in pieces of at most so many elements.
+    /// Runs what is left in pieces of at most so many elements. After an error, what is left are the pieces whose outputs have
+    /// not been written; the report counts what was done in any case.
     ///
     /// # Safety
     /// As [`run`].
     unsafe fn in_pieces(
         &self,
         cut: Cut,
-        written: &AtomicBool,
-    ) -> Result<LaunchReport, BackendError> {
-        let pieces = self.nest.pieces(cut.limit);
+        left: &mut Vec<Piece>,
+        report: &mut LaunchReport,
+    ) -> Result<(), BackendError> {
+        let pieces = self.nest.pieces_of(left.clone(), cut.limit);
         let total = pieces.total();
         let queue = Queue {
             pieces: Mutex::new(pieces),
             has_failed: AtomicBool::new(false),
-            written,
         };
-        // All memory is there before the first piece is begun.
+        // All memory that we ask for is there before the first piece is begun. The driver may need more for itself.
         let gpus = self.code.gpus.iter().take(total);
         let lanes = gpus.map(|gpu| Lane::new(self, gpu, cut, total));
         let mut lanes = lanes.collect::<Result<Vec<Lane<'_>>, _>>()?;
-        let count = lanes.len();
         // SAFETY: as the caller says; each GPU does other elements.
         let on_lane = |lane: &mut Lane<'_>| unsafe {
             let done = lane.run(&queue);
@@ -181,7 +186,7 @@ impl Call<'_> {
             }
             done
         };
-        let reports: Vec<Result<LaunchReport, BackendError>> = match &mut lanes[..] {
+        let results: Vec<Result<(), BackendError>> = match &mut lanes[..] {
             [lane] => vec![on_lane(lane)],
             lanes => std::thread::scope(|scope| {
                 let on_lane = &on_lane;
@@ -194,17 +199,21 @@ impl Call<'_> {
                     .collect()
             }),
         };
-        let mut sum = LaunchReport {
-            threads: count,
-            chunks: total,
-            ..LaunchReport::default()
-        };
-        for report in reports {
-            let report = report?;
-            sum.uploaded += report.uploaded;
-            sum.downloaded += report.downloaded;
+        report.threads = report.threads.max(lanes.len());
+        for lane in &lanes {
+            report.uploaded += lane.report.uploaded;
+            report.downloaded += lane.report.downloaded;
+            report.chunks += lane.report.chunks;
         }
-        Ok(sum)
+        drop(lanes);
+        let pieces = queue.pieces.into_inner();
+        *left = pieces.unwrap_or_else(PoisonError::into_inner).into_left();
+        // Want of memory is what can be helped, so any other error counts first.
+        let (short, others): (Vec<_>, Vec<_>) = results
+            .into_iter()
+            .filter_map(Result::err)
+            .partition(is_short);
+        others.into_iter().chain(short).next().map_or(Ok(()), Err)
     }
 }
 
@@ -306,11 +315,12 @@ impl<'a> Lane<'a> {
         Places::new(layouts, self.call.inputs())
     }
 
-    /// Does pieces of the queue until there is none.
+    /// Does pieces of the queue until there is none. If memory runs out, what was begun is finished, and pieces that could not be
+    /// are given back.
     ///
     /// # Safety
     /// As [`run`].
-    unsafe fn run(&mut self, queue: &Queue<'_>) -> Result<LaunchReport, BackendError> {
+    unsafe fn run(&mut self, queue: &Queue) -> Result<(), BackendError> {
         self.gpu.bind()?;
         self.is_busy = true;
         let count = self.slots.len();
@@ -323,34 +333,37 @@ impl<'a> Lane<'a> {
         // SAFETY: as the caller says.
         unsafe { self.send_constants()? };
         let mut turn = 0;
-        loop {
+        let mut done = Ok(());
+        while !queue.has_failed.load(Ordering::Relaxed) {
             let cancel = self.call.control.cancel;
             if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
                 return Err(BackendError::Cancelled);
             }
-            if queue.has_failed.load(Ordering::Relaxed) {
-                return Ok(self.report);
-            }
             // SAFETY: as the caller says.
-            unsafe { self.finish(turn % count, queue)? };
-            let next = {
-                let mut pieces = queue.pieces.lock();
-                let pieces = pieces.as_mut().unwrap_or_else(PoisonError::get_mut);
-                pieces.next()
-            };
-            let Some(piece) = next else {
+            done = unsafe { self.finish(turn % count, queue) };
+            let Some(piece) = done.as_ref().ok().and_then(|()| queue.pieces().next()) else {
                 break;
             };
             // SAFETY: as the caller says; the slot is free.
-            unsafe { self.begin(turn % count, piece)? };
+            done = unsafe { self.begin(turn % count, &piece) };
+            if done.is_err() {
+                queue.pieces().put_back(piece);
+                break;
+            }
             turn += 1;
         }
-        for later in 1..count {
-            // SAFETY: as the caller says.
-            unsafe { self.finish((turn + later) % count, queue)? };
+        if done.as_ref().is_err_and(|error| !is_short(error)) {
+            return done;
         }
-        self.is_busy = false;
-        Ok(self.report)
+        for later in 0..count {
+            // SAFETY: as the caller says.
+            match unsafe { self.finish((turn + later) % count, queue) } {
+                Err(error) if is_short(&error) => done = Err(error),
+                finished => finished?,
+            }
+        }
+        self.is_busy = done.is_err();
+        done
     }
 
     /// # Safety
@@ -383,7 +396,7 @@ impl<'a> Lane<'a> {
     ///
     /// # Safety
     /// As [`run`]; the slot is not in use.
-    unsafe fn begin(&mut self, slot: usize, piece: Piece) -> Result<(), BackendError> {
+    unsafe fn begin(&mut self, slot: usize, piece: &Piece) -> Result<(), BackendError> {
         let places = self.places(&piece.shape);
         let Streams {
             upload,
@@ -398,7 +411,7 @@ impl<'a> Lane<'a> {
         } = &self.slots[slot];
         let staged = staging.pointer();
         for (operand, layout, offset) in places.of(true) {
-            let from = self.host(operand, &piece);
+            let from = self.host(operand, piece);
             // SAFETY: as the caller says; the slot has room for any piece.
             unsafe {
                 let to = staged.add(offset);
@@ -415,8 +428,8 @@ impl<'a> Lane<'a> {
             events.uploaded.record(upload).map_err(self.fault())?;
             compute.wait(&events.uploaded).map_err(self.fault())?;
         }
-        let (operands, strides) = self.on_device(&places, &piece, block.address);
-        let part = self.call.nest.of_piece(&piece, strides);
+        let (operands, strides) = self.on_device(&places, piece, block.address);
+        let part = self.call.nest.of_piece(piece, strides);
         // SAFETY: the blocks have room for the piece, and stay until the streams have been waited for.
         unsafe {
             self.call
@@ -437,7 +450,7 @@ impl<'a> Lane<'a> {
         if let Some(events) = events {
             events.downloaded.record(download).map_err(self.fault())?;
         }
-        self.slots[slot].piece = Some((piece, places));
+        self.slots[slot].piece = Some((piece.clone(), places));
         Ok(())
     }
 
@@ -462,11 +475,12 @@ impl<'a> Lane<'a> {
         operands.unzip()
     }
 
-    /// Waits for the slot's piece, if there is one, and copies its outputs to the operands.
+    /// Waits for the slot's piece, if there is one, and copies its outputs to the operands. A piece that is not done is given
+    /// back.
     ///
     /// # Safety
     /// As [`run`].
-    unsafe fn finish(&mut self, slot: usize, queue: &Queue<'_>) -> Result<(), BackendError> {
+    unsafe fn finish(&mut self, slot: usize, queue: &Queue) -> Result<(), BackendError> {
         let Some((piece, places)) = self.slots[slot].piece.take() else {
             return Ok(());
         };
@@ -474,8 +488,10 @@ impl<'a> Lane<'a> {
             None => self.streams.compute.synchronize(),
             Some(events) => events.downloaded.synchronize(),
         };
-        waited.map_err(self.fault())?;
-        queue.written.store(true, Ordering::Relaxed);
+        if let Err(fault) = waited {
+            queue.pieces().put_back(piece);
+            return Err(self.gpu.error(&fault, 0));
+        }
         let staged = self.slots[slot].staging.pointer();
         for (operand, layout, offset) in places.of(false) {
             let to = self.host(operand, &piece);
@@ -486,11 +502,17 @@ impl<'a> Lane<'a> {
             }
             self.report.downloaded += layout.bytes() as u64;
         }
+        self.report.chunks += 1;
         if let Some(progress) = self.call.control.progress {
             progress.fetch_add(piece.elements() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
+}
+
+/// Whether memory has run out, so that smaller pieces may help.
+fn is_short(error: &BackendError) -> bool {
+    matches!(error, BackendError::OutOfMemory { .. })
 }
 
 /// The steps of an operand whose elements in a box are packed; it still does not move where it did not.

@@ -11,6 +11,8 @@ use ufc_target::BackendError;
 
 /// Bytes of a part: enough that the device copies at full speed, and few enough that they stay in the processor's cache.
 const PART: usize = 4 << 20;
+/// Parts are not made smaller than this where there is little memory to be pinned.
+const LEAST_PART: usize = 64 << 10;
 /// Parts in flight: one that the host copies, one that the device copies, and one that is ready for it.
 const RING: usize = 3;
 /// Threads that copy on the host; fewer if there are not so many.
@@ -27,6 +29,8 @@ struct Ring<'a> {
     gpu: &'a Gpu,
     stream: Stream,
     stages: Vec<Stage>,
+    /// Bytes of a part.
+    part: usize,
     is_busy: bool,
 }
 
@@ -41,12 +45,23 @@ impl Drop for Ring<'_> {
 }
 
 impl<'a> Ring<'a> {
+    /// A ring for so many bytes, of smaller parts where there is little memory to be pinned.
     fn new(gpu: &'a Arc<Gpu>, bytes: usize) -> Result<Ring<'a>, BackendError> {
+        let mut part = PART;
+        loop {
+            match Ring::of_parts(gpu, bytes, part) {
+                Err(BackendError::OutOfMemory { .. }) if part > LEAST_PART => part /= 4,
+                done => return done,
+            }
+        }
+    }
+
+    fn of_parts(gpu: &'a Arc<Gpu>, bytes: usize, part: usize) -> Result<Ring<'a>, BackendError> {
         // Behind everything that was asked of the device's arrays.
         let stream = gpu.bind()?.compute;
-        let count = bytes.div_ceil(PART).min(RING);
+        let count = bytes.div_ceil(part).min(RING);
         let stage = |_| {
-            let staging = Staging::new(gpu, bytes.min(PART))?;
+            let staging = Staging::new(gpu, bytes.min(part))?;
             let event = (count > 1).then(Event::new).transpose();
             let done = event.map_err(|fault| gpu.error(&fault, 0))?;
             Ok(Stage { staging, done })
@@ -55,6 +70,7 @@ impl<'a> Ring<'a> {
             gpu,
             stream,
             stages: (0..count).map(stage).collect::<Result<_, BackendError>>()?,
+            part,
             is_busy: true,
         })
     }
@@ -88,7 +104,7 @@ impl<'a> Ring<'a> {
 pub(crate) fn upload(gpu: &Arc<Gpu>, to: u64, bytes: &[u8]) -> Result<(), BackendError> {
     let mut ring = Ring::new(gpu, bytes.len())?;
     let sent = || {
-        for (number, part) in bytes.chunks(PART).enumerate() {
+        for (number, part) in bytes.chunks(ring.part).enumerate() {
             if number >= ring.stages.len() {
                 ring.wait(number - ring.stages.len())?;
             }
@@ -98,7 +114,7 @@ pub(crate) fn upload(gpu: &Arc<Gpu>, to: u64, bytes: &[u8]) -> Result<(), Backen
             // SAFETY: the stage has room for a part, and the device is done with what was in it; the part is read only.
             unsafe {
                 copy::copy(Way::Gather, &layout, from, staged, THREADS);
-                let to = to + (number * PART) as u64;
+                let to = to + (number * ring.part) as u64;
                 ring.stream.upload(to, staged, part.len())?;
             }
             ring.mark(number)?;
@@ -118,7 +134,7 @@ pub(crate) fn download(gpu: &Arc<Gpu>, from: u64, bytes: &mut [u8]) -> Result<()
     let mut ring = Ring::new(gpu, bytes.len())?;
     let total = bytes.len();
     let ask = |number: usize| {
-        let start = number * PART;
+        let start = number * ring.part;
         if start >= total {
             return Ok(());
         }
@@ -127,7 +143,7 @@ pub(crate) fn download(gpu: &Arc<Gpu>, from: u64, bytes: &mut [u8]) -> Result<()
         unsafe {
             let from = from + start as u64;
             ring.stream
-                .download(staged, from, PART.min(total - start))?;
+                .download(staged, from, ring.part.min(total - start))?;
         }
         ring.mark(number)
     };
@@ -135,7 +151,7 @@ pub(crate) fn download(gpu: &Arc<Gpu>, from: u64, bytes: &mut [u8]) -> Result<()
         for number in 0..ring.stages.len() {
             ask(number)?;
         }
-        for (number, part) in bytes.chunks_mut(PART).enumerate() {
+        for (number, part) in bytes.chunks_mut(ring.part).enumerate() {
             ring.wait(number)?;
             let staged = ring.stage(number).staging.pointer();
             let layout = Layout::new(&[part.len()], &[1], 1);

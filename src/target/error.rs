@@ -31,7 +31,7 @@ pub enum BackendError {
     OutOfMemory {
         /// The device, such as `cuda:0`.
         device: String,
-        /// How many bytes were asked for last.
+        /// How many bytes were asked for last; 0 if the driver wanted some for itself, and did not say how many.
         bytes: u64,
     },
     /// The device can no longer be used by this process; the text is what its driver said.
@@ -54,6 +54,9 @@ impl fmt::Display for BackendError {
             BackendError::NoDevice(which) => write!(f, "no such device: {which}"),
             BackendError::CompileFailed(log) => {
                 write!(f, "this is a bug in ufc: code generation failed: {log}")
+            }
+            BackendError::OutOfMemory { device, bytes: 0 } => {
+                write!(f, "`{device}` has no memory left for its driver")
             }
             BackendError::OutOfMemory { device, bytes } => {
                 write!(f, "`{device}` has no {bytes} bytes of memory left")

@@ -19,7 +19,7 @@ const GROUPS: &[(&str, &str)] = &[
 ];
 
 /// The environment variable that says what the stand-in is to be like.
-const PLAN: &str = "UFC_FAKE_CUDA";
+pub(crate) const PLAN: &str = "UFC_FAKE_CUDA";
 
 /// Pieces of few bytes, so that most launches are cut into several.
 const SMALL_PIECES: &[(&str, &str)] = &[("UFC_CUDA_PIECE", "200")];
@@ -60,8 +60,18 @@ fn no_driver() -> Outcome {
     }
 }
 
+/// Runs the tests that a filter finds in a process with the stand-in. A plan after `@` is put in a file, for tests to change.
 fn group(filter: &str, plan: &str, env: &[(&str, &str)]) -> Outcome {
     let folder = driver_folder()?;
+    // A plan that the tests change as they go is in a file.
+    let plan = match plan.strip_prefix('@') {
+        Some(words) => {
+            let file = folder.path().join("plan");
+            std::fs::write(&file, words)?;
+            format!("@{}", file.display())
+        }
+        None => plan.to_string(),
+    };
     let done = Command::new(std::env::current_exe()?)
         .arg(filter)
         .env("LD_LIBRARY_PATH", folder.path())

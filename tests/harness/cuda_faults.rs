@@ -61,6 +61,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..fault("wrong_piece", "", cuda_memory::wrong_piece)
     },
     fault("large_copies", "", cuda_memory::large_copies),
+    fault("little_to_be_pinned", "@", cuda_memory::little_to_be_pinned),
     fault("lost_in_a_copy", "cuEventRecord@3=719", lost_in_a_copy),
     fault("no_memory", "cuMemAlloc_v2@1+=2", cuda_memory::no_memory),
     fault(
@@ -73,6 +74,30 @@ pub(crate) const FAULTS: &[Fault] = &[
         "cuMemAlloc_v2@2=2",
         cuda_memory::memory_runs_out_once,
     ),
+    Fault {
+        env: cuda_memory::IN_PIECES,
+        ..fault(
+            "memory_runs_out_anywhere",
+            "@",
+            cuda_memory::runs_out_anywhere,
+        )
+    },
+    Fault {
+        env: cuda_memory::IN_PIECES,
+        ..fault(
+            "memory_runs_out_for_good",
+            "@",
+            cuda_memory::runs_out_for_good,
+        )
+    },
+    Fault {
+        env: cuda_memory::IN_PIECES,
+        ..fault(
+            "memory_runs_out_on_one_of_two",
+            "@devices=2",
+            cuda_memory::runs_out_on_one_of_two,
+        )
+    },
     fault(
         "memory_runs_out_in_a_launch",
         "cuLaunchKernel@1=2",

@@ -1,8 +1,12 @@
 //! What the CUDA target does when memory is short, on either side: smaller pieces, and errors that say what is lacking.
 
-use ufc_target::BackendError;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ufc_target::{BackendError, Executable, LaunchArgs, LaunchControl, LaunchReport};
 
 use super::Outcome;
+use super::cuda::PLAN;
 use super::cuda_faults::{cuda, ensure, plain, saxpy};
 
 /// A launch of 1.2 MB on a device of 0.4 MB is cut.
@@ -76,6 +80,23 @@ pub(super) fn large_copies() -> Outcome {
     Ok(())
 }
 
+/// Copies go on in smaller parts where little memory can be pinned, and fail where none can.
+pub(super) fn little_to_be_pinned() -> Outcome {
+    let sent: Vec<u8> = (0..9 << 20).map(|i| (i / 5 % 251) as u8).collect();
+    let buffer = cuda()?.allocate("0", sent.len())?;
+    for number in [1, 2] {
+        set_plan(&format!(
+            "cuMemHostAlloc@{number}=2,cuMemHostAlloc@{}=2",
+            number + 1
+        ))?;
+        buffer.upload(0, &sent)?;
+        let mut back = vec![0; sent.len()];
+        buffer.download(0, &mut back)?;
+        ensure(sent == back && has_come()?, number)?;
+    }
+    Ok(())
+}
+
 pub(super) fn no_memory() -> Outcome {
     let (code, failed) = (saxpy(None)?, |found: &_| {
         matches!(found, Err(BackendError::OutOfMemory { .. }))
@@ -119,4 +140,152 @@ pub(super) fn memory_runs_out_once() -> Outcome {
 pub(super) fn cut_once() -> Outcome {
     let report = plain(&*saxpy(None)?, 5000)?;
     ensure(report.chunks == 2, report)
+}
+
+/// Elements of the launches that run out of memory, and into how many pieces they are cut at first.
+const ELEMENTS: usize = 9000;
+const PIECES: usize = 3;
+/// What the environment says for that.
+pub(super) const IN_PIECES: &[(&str, &str)] = &[("UFC_CUDA_PIECE", "36000")];
+
+/// Where the stand-in looks for what it is to do wrong.
+fn plan_file() -> Result<PathBuf, String> {
+    let plan = std::env::var(PLAN).map_err(|error| error.to_string())?;
+    let file = plan.strip_prefix('@').ok_or("the plan is in no file")?;
+    Ok(PathBuf::from(file))
+}
+
+/// What the stand-in is to do wrong from now on; its calls are counted anew.
+fn set_plan(words: &str) -> Outcome {
+    Ok(std::fs::write(plan_file()?, words)?)
+}
+
+/// Whether the error that was planned has come.
+fn has_come() -> Result<bool, String> {
+    let words = std::fs::read_to_string(plan_file()?);
+    Ok(words.map_err(|error| error.to_string())?.is_empty())
+}
+
+/// What became of `y = a * x + y`, where the result takes the place of an input, so that no element may be computed twice.
+struct InPlace {
+    done: Result<LaunchReport, BackendError>,
+    /// How many elements have their result, and how many are as they were; the sum is smaller if any is neither.
+    new: usize,
+    old: usize,
+    /// How many elements were said to be done.
+    progress: u64,
+}
+
+#[expect(unsafe_code, reason = "launches take raw addresses")]
+fn in_place(code: &dyn Executable) -> InPlace {
+    let n = ELEMENTS;
+    let x: Vec<f32> = (0..n).map(|i| i as f32 * 0.5 + 3.0).collect();
+    let old: Vec<f32> = (0..n).map(|i| (i % 97) as f32).collect();
+    let (mut a, mut y) = (1.5f32, old.clone());
+    let at = y.as_mut_ptr().cast();
+    let args = LaunchArgs {
+        shape: &[n],
+        pointers: &[(&raw mut a).cast(), x.as_ptr().cast_mut().cast(), at, at],
+        strides: &[&[0], &[4], &[4], &[4]],
+        indices: &[],
+    };
+    let progress = AtomicU64::new(0);
+    let control = LaunchControl {
+        progress: Some(&progress),
+        ..LaunchControl::default()
+    };
+    // SAFETY: every vector has so many elements.
+    let done = unsafe { code.launch(&args, &control) };
+    let count = |is: &dyn Fn(usize) -> bool| (0..n).filter(|i| is(*i)).count();
+    InPlace {
+        done,
+        new: count(&|i| y[i] == a * x[i] + old[i]),
+        old: count(&|i| y[i] == old[i]),
+        progress: progress.load(Ordering::Relaxed),
+    }
+}
+
+/// The call at which memory runs out, for every one that a launch has from a process's first to the last; and for launches that
+/// find everything warm. Each goes on in smaller pieces and is right.
+pub(super) fn runs_out_anywhere() -> Outcome {
+    // A device that could not be started can be started later.
+    for number in 1..=4 {
+        set_plan(&format!("any@{number}=2"))?;
+        let failed = saxpy(None).err().unwrap_or_default();
+        ensure(
+            failed.contains("`cuda:0` has no memory left for its driver"),
+            failed,
+        )?;
+        ensure(has_come()?, number)?;
+    }
+    for is_warm in [false, true] {
+        let (mut cut, mut number) = (0, 0);
+        loop {
+            number += 1;
+            let code = saxpy(None)?;
+            if is_warm {
+                set_plan("")?;
+                in_place(&*code).done?;
+            }
+            set_plan(&format!("any@{number}=2"))?;
+            let InPlace {
+                done,
+                new,
+                progress,
+                ..
+            } = in_place(&*code);
+            let report = done.map_err(|error| format!("call {number}: {error}"))?;
+            ensure(new == ELEMENTS, (is_warm, number, new))?;
+            ensure(progress == ELEMENTS as u64, (number, progress))?;
+            // What was sent in vain counts as well.
+            let bytes = 4 * ELEMENTS as u64;
+            ensure(report.downloaded == bytes, (number, report))?;
+            ensure(report.uploaded >= 2 * bytes, (number, report))?;
+            if !has_come()? {
+                ensure(report.chunks == PIECES, (number, report))?;
+                break;
+            }
+            cut += usize::from(report.chunks > PIECES);
+        }
+        // Each piece goes up, is computed and comes down, with events in between.
+        ensure(number > 8 * PIECES && cut > 6 * PIECES, (number, cut))?;
+    }
+    Ok(())
+}
+
+/// From some call on there is no memory at all: the launch fails, and every element has its result or is as it was.
+pub(super) fn runs_out_for_good() -> Outcome {
+    let mut partly = 0;
+    for number in 1.. {
+        set_plan("")?;
+        let code = saxpy(None)?;
+        in_place(&*code).done?;
+        set_plan(&format!("any@{number}+=2"))?;
+        let InPlace { done, new, old, .. } = in_place(&*code);
+        match done {
+            Ok(_) => {
+                ensure(new == ELEMENTS, (number, new))?;
+                return ensure(partly > PIECES, partly);
+            }
+            Err(error) => {
+                let is_short = matches!(error, BackendError::OutOfMemory { .. });
+                ensure(is_short, (number, &error))?;
+                ensure(new + old == ELEMENTS, (number, new, old))?;
+                partly += usize::from(new > 0);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Two GPUs share a launch: what the one has no memory for is done all the same, and nothing twice.
+pub(super) fn runs_out_on_one_of_two() -> Outcome {
+    for number in 1..60 {
+        let code = saxpy(Some("all"))?;
+        set_plan(&format!("devices=2,any@{number}=2"))?;
+        let InPlace { done, new, .. } = in_place(&*code);
+        let report = done.map_err(|error| format!("call {number}: {error}"))?;
+        ensure(new == ELEMENTS, (number, new, report))?;
+    }
+    Ok(())
 }

@@ -2,9 +2,14 @@
 //!
 //! Words between commas: `devices=N`, `version=N`, `capability=M.N`, `memory=BYTES`, `refuse-modules`,
 //! `null` (once a kernel is loaded, launches and copies return at once and do nothing, for measurements), and `CALL@N=CODE`: the N-th
-//! call of that name (from 1) gives the code, `CALL@N+=CODE`: so does every later one.
+//! call of that name (from 1) gives the code, `CALL@N+=CODE`: so does every later one. `any` is every call that asks for
+//! something that the driver may have no memory for.
+//!
+//! `@FILE` has the words in a file instead, which is looked at again at every call: once they are others, the calls are counted
+//! anew. The file is emptied when all of its errors have come and none comes again.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What the driver is to be like.
 #[derive(Debug)]
@@ -17,7 +22,25 @@ pub(crate) struct Plan {
     pub does_nothing: bool,
     errors: Vec<Error>,
     calls: BTreeMap<String, u64>,
+    /// Where the words are, and which they were.
+    file: Option<(PathBuf, String)>,
 }
+
+/// Calls that a driver may have no memory for.
+const ASKING: &[&str] = &[
+    "cuDevicePrimaryCtxRetain",
+    "cuStreamCreate",
+    "cuStreamWaitEvent",
+    "cuEventCreate",
+    "cuEventRecord",
+    "cuMemAlloc_v2",
+    "cuMemHostAlloc",
+    "cuMemcpyHtoDAsync_v2",
+    "cuMemcpyDtoHAsync_v2",
+    "cuModuleLoadDataEx",
+    "cuModuleGetFunction",
+    "cuLaunchKernel",
+];
 
 #[derive(Debug)]
 struct Error {
@@ -29,7 +52,19 @@ struct Error {
 
 impl Plan {
     pub(crate) fn from_env() -> Plan {
-        Plan::parse(&std::env::var("UFC_FAKE_CUDA").unwrap_or_default())
+        let words = std::env::var("UFC_FAKE_CUDA").unwrap_or_default();
+        match words.strip_prefix('@') {
+            None => Plan::parse(&words),
+            Some(file) => Plan::of_file(PathBuf::from(file)),
+        }
+    }
+
+    fn of_file(file: PathBuf) -> Plan {
+        let words = std::fs::read_to_string(&file).unwrap_or_default();
+        Plan {
+            file: Some((file, words.clone())),
+            ..Plan::parse(&words)
+        }
     }
 
     /// Words that are none of those above are an error of the test.
@@ -43,6 +78,7 @@ impl Plan {
             does_nothing: false,
             errors: Vec::new(),
             calls: BTreeMap::new(),
+            file: None,
         };
         for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
@@ -84,14 +120,43 @@ impl Plan {
 
     /// Counts a call, and gives the error that is planned for it.
     pub(crate) fn error_of(&mut self, call: &str) -> Option<u32> {
+        if let Some((file, words)) = &self.file
+            && std::fs::read_to_string(file).unwrap_or_default() != *words
+        {
+            *self = Plan::of_file(file.clone());
+        }
+        let own = self.counted(call);
+        let any = match ASKING.contains(&call) {
+            true => self.counted("any"),
+            false => 0,
+        };
+        let hit = |error: &&Error| {
+            let count = match error.call.as_str() {
+                "any" => any,
+                name if name == call => own,
+                _ => 0,
+            };
+            error.number == count || (error.also_later && error.number < count)
+        };
+        let place = self.errors.iter().position(|error| hit(&error))?;
+        let code = self.errors[place].code;
+        if !self.errors[place].also_later {
+            self.errors.remove(place);
+        }
+        if let Some((file, words)) = &mut self.file
+            && self.errors.is_empty()
+        {
+            words.clear();
+            std::fs::write(file, "").expect("the file of the plan can be written");
+        }
+        Some(code)
+    }
+
+    /// How often this was called, with this time.
+    fn counted(&mut self, call: &str) -> u64 {
         let count = self.calls.entry(call.to_string()).or_default();
         *count += 1;
-        let count = *count;
-        let hit = |error: &&Error| {
-            error.call == call
-                && (error.number == count || (error.also_later && error.number < count))
-        };
-        self.errors.iter().find(hit).map(|error| error.code)
+        *count
     }
 }
 
