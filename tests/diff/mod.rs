@@ -226,11 +226,16 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     if target == Target::CPU {
         kernel.check_spmd(choice.legality(), &inputs, &expected)?;
     }
-    if target == Target::CPU && rng.one_in(ON_SOFTWARE) {
-        let word = rng.choose(&wgpu::SOFTWARE);
+    let on_software = |word: &str| {
         let checked = wgpu::check(&kernel, word, &inputs, &expected);
         // What it says begins with the form, as other mismatches do.
-        checked.map_err(|what| fail(format!("{word}: {what}")))?;
+        checked.map_err(|what| fail(format!("{word}: {what}")))
+    };
+    if wgpu::is_software(&target.to_string()) {
+        return on_software(&target.to_string());
+    }
+    if target == Target::CPU && rng.one_in(ON_SOFTWARE) {
+        on_software(rng.choose(&wgpu::SOFTWARE))?;
     }
     let devices = Kernel::devices(choice.backend)?;
     let device = &devices[rng.below(devices.len())];

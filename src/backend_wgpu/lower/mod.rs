@@ -5,12 +5,14 @@
 
 mod convert;
 pub(crate) mod entry;
+mod known;
 mod op;
 pub(crate) mod prelude;
 
 use crate::device::Caps;
 use crate::names;
 use crate::wgsl::{Atom, Expr, Stmt};
+use known::Known;
 use ufc_ir::func::{Func, Inst, InstKind, Region, Terminator, Value, ValueDef};
 use ufc_ir::{Const, DType};
 use ufc_target::{BackendError, Legal};
@@ -61,6 +63,7 @@ pub(crate) fn lower(legal: &Legal, caps: &Caps) -> Result<Element, BackendError>
     let mut lowerer = Lowerer {
         func,
         caps,
+        known: Known::new(func),
         block: Vec::new(),
         temps: 0,
         has_loop: false,
@@ -118,6 +121,7 @@ pub(crate) fn position_name(axis: Option<u8>) -> String {
 struct Lowerer<'a> {
     func: &'a Func,
     caps: &'a Caps,
+    known: Known,
     block: Vec<Stmt>,
     temps: usize,
     has_loop: bool,
@@ -198,7 +202,7 @@ impl Lowerer<'_> {
         self.has_loop = true;
         let func = self.func;
         for (&param, &arg) in func.regions[body].params.iter().zip(args) {
-            let init = self.atom(arg);
+            let init = self.for_turn(arg);
             let ty = type_of(func.dtype(param));
             self.block
                 .push(Stmt::Var(names::value(param), ty, Some(init)));
@@ -222,6 +226,16 @@ impl Lowerer<'_> {
         let stopped = self.temp(Expr::Unary("!", Atom(ended)));
         let fail = Stmt::Set("failed".into(), Expr::Atom(Atom("1u".into())));
         self.block.push(Stmt::If(stopped, vec![fail], Vec::new()));
+    }
+
+    /// A value that a turn of a loop is given: what a compiler may know of it is not known in the turn, unrolled or not.
+    fn for_turn(&mut self, value: Value) -> Atom {
+        let (atom, dtype) = (self.atom(value), self.func.dtype(value));
+        if known::is_hidden(dtype) && self.known.is_computable(value) {
+            self.hidden(dtype, atom)
+        } else {
+            atom
+        }
     }
 
     /// The end of a turn.
@@ -259,7 +273,7 @@ impl Lowerer<'_> {
         let mut atoms = Vec::new();
         for (param, &value) in params.iter().zip(next) {
             let moved = matches!(func.values[value].def, ValueDef::Param(r, _) if r == body);
-            let atom = self.atom(value);
+            let atom = self.for_turn(value);
             atoms.push(if moved && *param != value {
                 self.temp(Expr::Atom(atom))
             } else {

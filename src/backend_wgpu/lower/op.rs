@@ -2,7 +2,7 @@
 
 use super::Lowerer;
 use crate::wgsl::{Atom, Expr};
-use ufc_ir::func::{Func, InstKind, Value, ValueDef};
+use ufc_ir::func::Value;
 use ufc_ir::ops::Op;
 use ufc_ir::{DType, Kind};
 
@@ -117,6 +117,11 @@ impl Lowerer<'_> {
         }
     }
 
+    /// The number, of which no compiler knows anything.
+    pub(super) fn hidden(&mut self, dtype: DType, value: Atom) -> Atom {
+        self.temp(call(&format!("hide_{dtype}"), vec![value]))
+    }
+
     /// Operands of a float operation such that no driver takes a short cut. Mesa's gallivm drops `+ 0.0` (which makes -0
     /// a +0), and takes `0.0 * x`, `0.0 / x` and `x - x` for 0, whatever x is. GL drivers, which may assume that there are no
     /// NaNs and infinities, do so for `x + -x` and `x / x` too.
@@ -124,27 +129,20 @@ impl Lowerer<'_> {
         if !dtype.is_float() {
             return atoms;
         }
-        let hide = |this: &mut Self, atom: &mut Atom| {
-            let value = std::mem::replace(atom, lit(""));
-            *atom = this.temp(call(&format!("hide_{dtype}"), vec![value]));
+        let constant = |arg: &Value| self.func.constant(*arg);
+        let zero = |c: ufc_ir::Const| c.bits() << 1 == 0 || c.bits() == 1 << (dtype.bits() - 1);
+        let may_be_zero = |arg: &Value| match constant(arg) {
+            Some(constant) => zero(constant),
+            None => self.known.is_computable(*arg),
         };
-        for (arg, atom) in args.iter().zip(&mut atoms) {
-            let zero = |c: ufc_ir::Const| c.bits() << 1 == 0 || c.bits() == 1 << (dtype.bits() - 1);
-            let may_be_zero = match self.func.constant(*arg) {
-                Some(constant) => zero(constant),
-                None => is_computable(self.func, *arg, COMPARED_DEPTH),
-            };
-            if may_be_zero {
-                hide(self, atom);
-            }
+        let mut hides: Vec<bool> = args.iter().map(may_be_zero).collect();
+        if op != Op::MulAdd {
+            let is_any_constant = args.iter().any(|arg| constant(arg).is_some());
+            let may_cancel = self.caps.keep && op != Op::Mul && !is_any_constant;
+            hides[1] |= may_cancel || self.known.are_same(args[0], args[1]);
         }
-        if op == Op::MulAdd {
-            return atoms;
-        }
-        let constant = |arg: &Value| self.func.constant(*arg).is_some();
-        let may_cancel = self.caps.keep && op != Op::Mul && !args.iter().any(constant);
-        if may_cancel || congruent(self.func, args[0], args[1], COMPARED_DEPTH) {
-            hide(self, &mut atoms[1]);
+        for (atom, _) in atoms.iter_mut().zip(hides).filter(|(_, hides)| *hides) {
+            *atom = self.hidden(dtype, atom.clone());
         }
         atoms
     }
@@ -226,7 +224,7 @@ impl Lowerer<'_> {
     /// about its bits, lest a compiler knows the answer.
     fn comparison(&mut self, op: Op, dtype: DType, args: &[Value], atoms: Vec<Atom>) -> Expr {
         let [a, b] = two(atoms);
-        if dtype.is_float() && args[0] == args[1] {
+        if dtype.is_float() && self.known.are_same(args[0], args[1]) {
             let nan = if dtype == DType::F64 {
                 "is_nan_f64"
             } else {
@@ -257,62 +255,6 @@ impl Lowerer<'_> {
             _ => Expr::Binary(infix(op), a, b),
         }
     }
-}
-
-/// How many operations deep values are looked into.
-const COMPARED_DEPTH: usize = 8;
-
-/// Whether an operation on two values that are the same gives what a compiler knows.
-fn cancels(op: Op) -> bool {
-    use Op::{Div, Eq, Ge, Gt, Le, Lt, Ne, Rem, Sub, Xor};
-    matches!(op, Div | Eq | Ge | Gt | Le | Lt | Ne | Rem | Sub | Xor)
-}
-
-/// Whether a driver's compiler may compute a value: it is made of constants alone, of values that cancel each other, of
-/// constants of which one is chosen, or of an integer or bool, of which a compiler may know the only value it can have.
-fn is_computable(func: &Func, value: Value, depth: usize) -> bool {
-    let Some(inst) = func.defining(value) else {
-        return false;
-    };
-    if depth == 0 {
-        return true;
-    }
-    let mut args = inst.args.iter();
-    match inst.kind {
-        InstKind::Const(_) => true,
-        InstKind::Op(Op::Convert) if !func.dtype(inst.args[0]).is_float() => true,
-        InstKind::Op(Op::Select) => args.skip(1).all(|arg| is_computable(func, *arg, depth - 1)),
-        InstKind::Op(op)
-            if cancels(op) && congruent(func, inst.args[0], inst.args[1], COMPARED_DEPTH) =>
-        {
-            true
-        }
-        InstKind::Op(_) => args.all(|arg| is_computable(func, *arg, depth - 1)),
-        _ => false,
-    }
-}
-
-/// Whether two values are the same for what a driver's compiler can see: made by the same operations from the same values.
-fn congruent(func: &Func, a: Value, b: Value, depth: usize) -> bool {
-    if a == b {
-        return true;
-    }
-    let (ValueDef::Result(x, i), ValueDef::Result(y, j)) = (func.values[a].def, func.values[b].def)
-    else {
-        return false;
-    };
-    let (x, y) = (&func.insts[x], &func.insts[y]);
-    let is_plain = matches!(x.kind, InstKind::Op(_) | InstKind::Const(_));
-    depth > 0
-        && is_plain
-        && x.kind == y.kind
-        && i == j
-        && func.dtype(a) == func.dtype(b)
-        && x.args.len() == y.args.len()
-        && x.args
-            .iter()
-            .zip(&y.args)
-            .all(|(a, b)| congruent(func, *a, *b, depth - 1))
 }
 
 fn infix(op: Op) -> &'static str {

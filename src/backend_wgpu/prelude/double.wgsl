@@ -183,7 +183,7 @@ fn c128_of(re_low: u32, re_high: u32, im_low: u32, im_high: u32) -> vec2<f64> {
     return vec2<f64>(f64_of(re_low, re_high), f64_of(im_low, im_high));
 }
 
-// The number, with bits that a compiler cannot know.
+// The number, with bits that a compiler cannot know, as with f32.
 fn hide_f64(x: f64) -> f64 {
-    return bitcast<f64>(bitcast<u64>(x) ^ u64(args[0].z));
+    return bitcast<f64>(bitcast<u64>(x) + u64(args[0].z));
 }

@@ -36,9 +36,10 @@ fn maximum_f32(a: f32, b: f32) -> f32 {
     return select(first, a, is_nan_f32(a));
 }
 
-// The number, with bits that a compiler cannot know: it can neither contract nor reassociate over it.
+// The number, with bits that a compiler cannot know: it can neither contract nor reassociate over it. Not by an exclusive or,
+// which done twice is as if it were not done.
 fn hide_f32(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ args[0].z);
+    return bitcast<f32>(bitcast<u32>(x) + args[0].z);
 }
 
 // Exponent of a number that is not zero, as if it had no subnormals, and its 24 bits.

@@ -11,7 +11,7 @@ fn c64_of(re: u32, im: u32) -> vec2<f32> {
 }
 
 fn hide_f32(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ args[0].z);
+    return bitcast<f32>(bitcast<u32>(x) + args[0].z);
 }
 
 struct Results {

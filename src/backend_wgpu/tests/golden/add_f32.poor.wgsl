@@ -7,7 +7,7 @@ alias wide = vec2<u32>;
 @group(0) @binding(3) var<storage, read_write> b2: array<u32>;
 
 fn hide_f32(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ args[0].z);
+    return bitcast<f32>(bitcast<u32>(x) + args[0].z);
 }
 
 struct Results {
