@@ -1,10 +1,10 @@
 //! Every core operation and function on every dtype.
 
-use super::{check, check_on};
+use super::{check_on, random_columns};
 use ufc_ir::builder::Builder;
-use ufc_ir::ops::{Accuracy, AnyOp, MathFn, Op};
-use ufc_ir::testing::{Rng, for_seeds};
-use ufc_ir::{Const, DType, Func, eval};
+use ufc_ir::ops::{AnyOp, MathFn, Op};
+use ufc_ir::testing::{Rng, for_seeds, random_const};
+use ufc_ir::{Const, DType, Func, convert, eval};
 
 /// A function that does one operation on its parameters.
 fn single(op: AnyOp, dtype: DType, to: Option<DType>) -> Func {
@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Func> {
     for op in AnyOp::all() {
         for &dtype in DType::ALL {
             let takes = op.rule().set().contains(dtype) && op != AnyOp::Core(Op::Any);
-            if !takes || is_repeated(op, dtype) {
+            if !takes {
                 continue;
             }
             if matches!(op, AnyOp::Core(Op::Convert | Op::Bitcast)) {
@@ -56,12 +56,16 @@ pub(super) fn cases() -> Vec<Func> {
 /// Runs a share of the cases, so that threads share them out.
 fn run(keep: impl Fn(&Func) -> bool + std::panic::RefUnwindSafe) {
     let cases: Vec<Func> = cases().into_iter().filter(|f| keep(f)).collect();
-    assert!(cases.len() > 10);
+    assert!(cases.len() > 5);
     for_seeds(1, &[], |seed| {
         let mut failed = Vec::new();
         for func in &cases {
             let checked = std::panic::catch_unwind(|| {
-                check(func, if is_math(func) { 1003 } else { 203 }, seed)
+                let mut rng = Rng::new(seed);
+                match math(func) {
+                    None => check_on(func, &random_columns(&mut rng, func, 203), 203),
+                    Some(f) => check_on(func, &columns_for(&mut rng, f, func, 1003), 1003),
+                }
             });
             if let Err(cause) = checked {
                 let text = cause.downcast_ref::<String>().cloned().unwrap_or_default();
@@ -78,16 +82,42 @@ fn run(keep: impl Fn(&Func) -> bool + std::panic::RefUnwindSafe) {
     });
 }
 
-/// Functions of f16 and bf16 are those of f32, and those of c128 are as those of c64; drivers take seconds for them.
-fn is_repeated(op: AnyOp, dtype: DType) -> bool {
-    let AnyOp::Math(f) = op else { return false };
-    let is_exact = f.info().accuracy == Accuracy::Exact;
-    !is_exact && matches!(dtype, DType::F16 | DType::BF16 | DType::C128)
+/// The function that a case is of, if it is of one.
+fn math(func: &Func) -> Option<MathFn> {
+    let name = func.name.split(' ').next().unwrap_or_default();
+    MathFn::ALL.iter().copied().find(|f| f.info().name == name)
 }
 
-fn is_math(func: &Func) -> bool {
-    let name = func.name.split(' ').next().unwrap_or_default();
-    MathFn::ALL.iter().any(|f| f.info().name == name)
+/// Elements of any sort, and as many where a function is hardest: any bits alone are mostly beyond its range.
+fn columns_for(rng: &mut Rng, f: MathFn, func: &Func, n: usize) -> Vec<Vec<Const>> {
+    let plain: &[(f64, f64)] = &[(-8.0, 8.0)];
+    let domain = match f.info().domain {
+        [] => plain,
+        own => own,
+    };
+    let hard = |rng: &mut Rng, dtype: DType| {
+        let (low, high) = rng.choose(domain);
+        let unit = (rng.bits() >> 11) as f64 / (1u64 << 53) as f64;
+        convert::from_f64(dtype, low + (high - low) * unit)
+    };
+    let value = |rng: &mut Rng, dtype: DType| match dtype {
+        _ if rng.one_in(2) => random_const(rng, dtype),
+        DType::C64 | DType::C128 => {
+            let (re, im) = (hard(rng, dtype.part()), hard(rng, dtype.part()));
+            Const::complex(re, im).expect("parts of a complex dtype")
+        }
+        _ if dtype.is_float() => hard(rng, dtype),
+        _ => random_const(rng, dtype),
+    };
+    let dtypes = func.param_dtypes().into_iter();
+    dtypes
+        .map(|dtype| (0..n).map(|_| value(rng, dtype)).collect())
+        .collect()
+}
+
+/// Whether a case is a function with arguments of one of these dtypes.
+fn is_math_of(func: &Func, dtypes: &[DType]) -> bool {
+    math(func).is_some() && dtypes.contains(&func.param_dtypes()[0])
 }
 
 fn is_conversion(func: &Func) -> bool {
@@ -96,7 +126,7 @@ fn is_conversion(func: &Func) -> bool {
 
 #[test]
 fn core_operations_give_the_interpreters_bits() {
-    run(|func| !is_math(func) && !is_conversion(func));
+    run(|func| math(func).is_none() && !is_conversion(func));
 }
 
 #[test]
@@ -105,8 +135,33 @@ fn conversions_give_the_interpreters_bits() {
 }
 
 #[test]
-fn functions_give_the_interpreters_bits() {
-    run(is_math);
+fn functions_of_integers_give_the_interpreters_bits() {
+    run(|func| math(func).is_some() && func.param_dtypes()[0].is_int());
+}
+
+#[test]
+fn functions_of_f32_and_c64_give_the_interpreters_bits() {
+    run(|func| is_math_of(func, &[DType::F32, DType::C64]));
+}
+
+#[test]
+fn functions_of_f64_give_the_interpreters_bits() {
+    run(|func| is_math_of(func, &[DType::F64]));
+}
+
+#[test]
+fn functions_of_c128_give_the_interpreters_bits() {
+    run(|func| is_math_of(func, &[DType::C128]));
+}
+
+#[test]
+fn functions_of_f16_give_the_interpreters_bits() {
+    run(|func| is_math_of(func, &[DType::F16]));
+}
+
+#[test]
+fn functions_of_bf16_give_the_interpreters_bits() {
+    run(|func| is_math_of(func, &[DType::BF16]));
 }
 
 /// Numbers of which products and sums meet: exponents near each other, near the ends of the range, and sums that cancel.
