@@ -132,3 +132,31 @@ fn software_is_a_gpu_only_where_that_is_allowed() {
         assert_eq!(chosen.ok().trim(), "10.0");
     }
 }
+
+/// The largest errors of the functions, from the true results: a few units in the last place are promised.
+#[cfg(feature = "ulp")]
+#[test]
+fn functions_are_near_the_true_results() {
+    for (target, dtype) in [
+        ("wgpu:llvmpipe", "f32"),
+        ("wgpu:llvmpipe", "f64"),
+        ("wgpu:llvmpipe-gl", "f32"),
+    ] {
+        let args = ["ulp", "--all", "--every", "49999", "--json"];
+        let measured = super::ufc(&[&args[..], &["--dtype", dtype, "--target", target]].concat());
+        if measured.stdout.is_empty() && measured.stderr.contains("not available") {
+            let required = std::env::var("UFC_TEST_WGPU").is_ok_and(|word| word == "required");
+            assert!(!required, "{}", measured.stderr);
+            continue;
+        }
+        // The command fails where an error is larger than on a processor, which is reported here as it is.
+        let rows: serde_json::Value =
+            serde_json::from_str(&measured.stdout).expect(&measured.stderr);
+        let rows = rows.as_array().expect("a list");
+        assert_eq!(rows.len(), 15);
+        for row in rows {
+            assert!(super::number(row, "max_ulp") <= 4.0, "{target}: {row}");
+            assert!(super::number(row, "checked") > 80_000.0, "{row}");
+        }
+    }
+}

@@ -30,7 +30,8 @@ impl Known {
     }
 
     /// Whether a compiler may compute a value: it is made of constants alone, of values that cancel each other, of computable
-    /// values of which one is chosen, or of an integer or bool, of which a compiler may know the only value it can have.
+    /// values of which one is chosen, or it is a float made of an integer or bool, of which a compiler may know the only value
+    /// that it can have.
     pub(super) fn is_computable(&self, value: Value) -> bool {
         self.computable[value]
     }
@@ -78,7 +79,7 @@ impl Known {
         let found: Vec<bool> = match data.kind {
             InstKind::Const(_) => vec![true],
             InstKind::Index(_) | InstKind::Math(_) => vec![false],
-            InstKind::Op(op) => vec![self.is_op_computable(func, op, &data.args)],
+            InstKind::Op(op) => vec![self.is_op_computable(func, op, inst)],
             InstKind::If {
                 then_region,
                 else_region,
@@ -96,10 +97,12 @@ impl Known {
         }
     }
 
-    fn is_op_computable(&self, func: &Func, op: Op, args: &[Value]) -> bool {
+    fn is_op_computable(&self, func: &Func, op: Op, inst: Inst) -> bool {
         let is = |value: &Value| self.is_computable(*value);
-        match (op, args) {
-            (Op::Convert, [arg]) if !func.dtype(*arg).is_float() => true,
+        let args = &func.insts[inst].args;
+        let gives_float = func.dtype(func.insts[inst].results[0]).is_float();
+        match (op, &args[..]) {
+            (Op::Convert, [arg]) if gives_float && !func.dtype(*arg).is_float() => true,
             (Op::Select, [cond, yes, no]) => choice(is(cond), is(yes), is(no)),
             (_, [a, b]) if cancels(op) && self.are_same(*a, *b) => true,
             _ => args.iter().all(is),
@@ -181,6 +184,8 @@ func f(v0 x: f32, v1 n: i32, v2 b: bool) -> (f32) {
   v8: f32 = select v2, v5, v0
   v9: f32 = neg v0
   v10: f32 = bitcast v1
+  v11: i64 = convert v1
+  v12: f64 = convert v11
   yield v7
 }
 ",
@@ -188,7 +193,7 @@ func f(v0 x: f32, v1 n: i32, v2 b: bool) -> (f32) {
         let found: Vec<usize> = (0..v.len())
             .filter(|i| known.is_computable(v[*i]))
             .collect();
-        assert_eq!(found, [3, 4, 5, 6, 7]);
+        assert_eq!(found, [3, 4, 5, 6, 7, 12]);
     }
 
     /// First values of floats are hidden when a loop begins, those of integers are not.

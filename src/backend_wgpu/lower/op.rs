@@ -129,20 +129,26 @@ impl Lowerer<'_> {
         if !dtype.is_float() {
             return atoms;
         }
-        let constant = |arg: &Value| self.func.constant(*arg);
+        let func = self.func;
+        let constant = |arg: &Value| func.constant(*arg);
         let zero = |c: ufc_ir::Const| c.bits() << 1 == 0 || c.bits() == 1 << (dtype.bits() - 1);
-        let may_be_zero = |arg: &Value| match constant(arg) {
-            Some(constant) => zero(constant),
-            None => self.known.is_computable(*arg),
-        };
-        let mut hides: Vec<bool> = args.iter().map(may_be_zero).collect();
-        if op != Op::MulAdd {
-            let is_any_constant = args.iter().any(|arg| constant(arg).is_some());
-            let may_cancel = self.caps.keep && op != Op::Mul && !is_any_constant;
-            hides[1] |= may_cancel || self.known.are_same(args[0], args[1]);
+        for (arg, atom) in args.iter().zip(&mut atoms) {
+            let may_be_zero = match constant(arg) {
+                Some(constant) => zero(constant),
+                None => self.known.is_computable(*arg),
+            };
+            if may_be_zero {
+                *atom = self.hidden(dtype, atom.clone());
+            }
         }
-        for (atom, _) in atoms.iter_mut().zip(hides).filter(|(_, hides)| *hides) {
-            *atom = self.hidden(dtype, atom.clone());
+        if op == Op::MulAdd {
+            return atoms;
+        }
+        // Hidden alike, two values that are the same still are; so one of them is hidden once more.
+        let is_any_constant = args.iter().any(|arg| constant(arg).is_some());
+        let may_cancel = self.caps.keep && op != Op::Mul && !is_any_constant;
+        if may_cancel || self.known.are_same(args[0], args[1]) {
+            atoms[1] = self.hidden(dtype, atoms[1].clone());
         }
         atoms
     }
