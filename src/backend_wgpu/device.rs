@@ -261,8 +261,7 @@ pub(crate) struct Gpu {
     pub(crate) limits: Limits,
     /// Whether shaders are given as SPIR-V.
     pub(crate) takes_spirv: bool,
-    /// Whether nobody tells when there is no memory: wgpu does not ask GL.
-    pub(crate) hides_lack_of_memory: bool,
+    backend: wgpu::Backend,
     pub(crate) pool: Pool,
     /// The flag that loops of launches on device memory set, once there were any.
     pub(crate) status: OnceLock<wgpu::Buffer>,
@@ -345,7 +344,7 @@ impl Gpu {
                 turns: TURNS,
             },
             takes_spirv,
-            hides_lack_of_memory: info.backend == wgpu::Backend::Gl,
+            backend: info.backend,
             pool: Pool::default(),
             status: OnceLock::new(),
             has_looped: AtomicBool::new(false),
@@ -382,6 +381,33 @@ impl Gpu {
         })
     }
 
+    /// Waits for its turn where threads must take turns; held until the work is done. No more than one at a time.
+    ///
+    /// wgpu gives up on a thread that waits for GL's context while another one has it for more than 6 seconds (1 on
+    /// Windows): it panics. Compiling a shader may take that long.
+    fn turn(&self) -> Option<MutexGuard<'static, ()>> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let takes_turns = self.backend == wgpu::Backend::Gl;
+        takes_turns.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether nobody tells when there is no memory: wgpu does not ask GL.
+    pub(crate) fn hides_lack_of_memory(&self) -> bool {
+        self.backend == wgpu::Backend::Gl
+    }
+
+    /// Frees what the driver made, in turn.
+    pub(crate) fn release<T>(&self, what: T) {
+        let _turn = self.turn();
+        drop(what);
+    }
+
+    /// Ends the mapping of a buffer.
+    pub(crate) fn unmap(&self, buffer: &wgpu::Buffer) {
+        let _turn = self.turn();
+        buffer.unmap();
+    }
+
     /// Does something with the device; what it reports becomes an error.
     ///
     /// # Errors
@@ -394,6 +420,7 @@ impl Gpu {
         if let Some(lost) = self.lost() {
             return Err(lost);
         }
+        let _turn = self.turn();
         let filters = [
             ErrorFilter::OutOfMemory,
             ErrorFilter::Validation,
@@ -426,6 +453,7 @@ impl Gpu {
     /// # Errors
     /// If it was lost.
     pub(crate) fn wait(&self, until: Option<wgpu::SubmissionIndex>) -> Result<(), BackendError> {
+        let turn = self.turn();
         let polled = self.device.poll(wgpu::PollType::Wait {
             submission_index: until,
             timeout: None,
@@ -434,6 +462,7 @@ impl Gpu {
             // The submission may have been refused because the device is lost, which only comes to be known by this.
             let _ = self.device.poll(wgpu::PollType::Poll);
         }
+        drop(turn);
         if let Some(lost) = self.lost() {
             return Err(lost);
         }

@@ -57,18 +57,23 @@ impl Pool {
         Some(buffer)
     }
 
-    fn give(&self, usage: Use, buffer: wgpu::Buffer) {
+    /// Takes a buffer back, unless there are too many.
+    fn give(&self, gpu: &Gpu, usage: Use, buffer: wgpu::Buffer) {
         let mut free = self.free();
         let size = buffer.size();
         if free.bytes + size <= KEPT {
             free.bytes += size;
             free.buffers.entry((usage, size)).or_default().push(buffer);
+        } else {
+            drop(free);
+            gpu.release(buffer);
         }
     }
 
     /// Frees everything that is kept.
-    pub(crate) fn clear(&self) {
-        *self.free() = Free::default();
+    fn clear(&self, gpu: &Gpu) {
+        let all = std::mem::take(&mut *self.free());
+        gpu.release(all);
     }
 }
 
@@ -97,7 +102,7 @@ impl Lent {
             Some(buffer) => buffer,
             None => match create(gpu, usage, size) {
                 Err(BackendError::OutOfMemory { .. }) => {
-                    gpu.pool.clear();
+                    gpu.pool.clear(gpu);
                     gpu.wait(None)?;
                     create(gpu, usage, size)?
                 }
@@ -126,14 +131,15 @@ impl Lent {
 
     /// Drops it for good, for a buffer that may be in a state that is not known.
     pub(crate) fn discard(mut self) {
-        self.buffer = None;
+        let buffer = self.buffer.take();
+        self.gpu.release(buffer);
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
-            self.gpu.pool.give(self.usage, buffer);
+            self.gpu.pool.give(&self.gpu, self.usage, buffer);
         }
     }
 }
@@ -153,11 +159,12 @@ fn create(gpu: &Gpu, usage: Use, size: u64) -> Result<wgpu::Buffer, BackendError
             mapped_at_creation: false,
         })
     })?;
-    if gpu.hides_lack_of_memory
+    if gpu.hides_lack_of_memory()
         && usage == Use::Operand
         && size >= LARGE
         && !is_there(gpu, &buffer)?
     {
+        gpu.release(buffer);
         return Err(BackendError::OutOfMemory {
             device: format!("wgpu:{}", gpu.name),
             bytes: size,
@@ -326,7 +333,7 @@ pub(crate) fn read(
         with_mapped(gpu, &staging, size, index, |data| {
             part.copy_from_slice(data);
         })?;
-        gpu.pool.give(Use::Download, staging);
+        gpu.pool.give(gpu, Use::Download, staging);
     }
     Ok(())
 }
@@ -356,6 +363,6 @@ pub(crate) fn with_mapped<T>(
     let view = view.map_err(|error| BackendError::LaunchFailed(error.to_string()))?;
     let value = f(&view);
     drop(view);
-    staging.unmap();
+    gpu.unmap(staging);
     Ok(value)
 }

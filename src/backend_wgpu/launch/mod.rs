@@ -37,6 +37,14 @@ impl std::fmt::Debug for WgpuLoop {
     }
 }
 
+impl Drop for WgpuLoop {
+    fn drop(&mut self) {
+        let pipelines = self.pipelines.get_mut();
+        let all = std::mem::take(pipelines.unwrap_or_else(PoisonError::into_inner));
+        self.gpu.release(all);
+    }
+}
+
 /// One dispatch: what the shader is made for and what it is given.
 struct Dispatch<'b> {
     layout: Layout,
