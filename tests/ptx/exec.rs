@@ -370,7 +370,8 @@ fn arith_int(name: &str, ty: Ty, a: u64, b: u64, c: u64) -> u64 {
         }
         "div" if is_signed => (x / y) as u64,
         "div" => a / b,
-        "rem" if is_signed => (x % y) as u64,
+        // The sign of a remainder is the machine's choice where a number is negative.
+        "rem" if is_signed && (x < 0 || y < 0) => garbage(a),
         "rem" => a % b,
         "min" if is_signed => x.min(y) as u64,
         "min" => a.min(b),

@@ -211,6 +211,7 @@ fn what_manuals_differ_in_is_garbage() {
         "cvt.rzi.s64.f32 %d1, 0f7FC00000; st.global.b64 [%d0], %d1;",
         "cvt.rzi.u64.f64 %d1, 0d7FF8000000000000; st.global.b64 [%d0], %d1;",
         "cvt.rzi.s32.f64 %r1, 0d7FF8000000000000; st.global.b32 [%d0], %r1;",
+        "mov.b32 %r2, 0; rem.s32 %r1, -7, 7; st.global.b32 [%d0], %r1;",
     ] {
         let found = result(body).expect("it runs");
         assert!(

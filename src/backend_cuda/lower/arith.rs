@@ -11,7 +11,8 @@ fn minus_one(dtype: DType) -> Src {
 }
 
 impl Element<'_> {
-    /// `div`: the quotient by zero is 0, and `MIN / -1` is `MIN`; 9.7.1.8 leaves both open.
+    /// `div`: the quotient by zero is 0, and `MIN / -1` is `MIN`; 9.7.1.8 leaves both open. It does not say either that quotients
+    /// round toward zero, which CUDA C++ relies on: its `/` is this instruction, and rounds so (C++17, 8.6).
     pub(super) fn int_divide(&mut self, dtype: DType, a: Src, b: Src) -> Src {
         let t = arithmetic_type(dtype);
         if let Src::Bits(divisor) = b {
@@ -45,16 +46,27 @@ impl Element<'_> {
 
     /// `rem`: by zero it is 0, and `MIN % -1` is 0: both are the remainder by 1.
     pub(super) fn int_remainder(&mut self, dtype: DType, a: Src, b: Src) -> Src {
-        let t = arithmetic_type(dtype);
         if let Src::Bits(divisor) = b {
             return match () {
                 () if divisor == 0 => Src::Bits(0),
                 () if dtype.is_signed() && b == minus_one(dtype) => Src::Bits(0),
-                () => self.plain(P::Rem(t), &[a, b]),
+                () => self.defined_remainder(dtype, a, b),
             };
         }
         let guarded = self.guarded(dtype, b);
-        self.plain(P::Rem(t), &[a, guarded.divisor])
+        self.defined_remainder(dtype, a, guarded.divisor)
+    }
+
+    /// The remainder by a divisor for which there is a quotient. The sign of the instruction's, where one of the numbers is
+    /// negative, is the machine's choice (9.7.1.9).
+    fn defined_remainder(&mut self, dtype: DType, a: Src, divisor: Src) -> Src {
+        let t = arithmetic_type(dtype);
+        if !dtype.is_signed() {
+            return self.plain(P::Rem(t), &[a, divisor]);
+        }
+        let quotient = self.plain(P::Div(t), &[a, divisor]);
+        let whole = self.plain(P::Mul(t), &[quotient, divisor]);
+        self.plain(P::Sub(t), &[a, whole])
     }
 
     /// A divisor that the instructions define, and where it is not the one that was given.
