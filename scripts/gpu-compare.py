@@ -408,7 +408,13 @@ def main():
         print(note)
     with open(os.path.join(folder, "targets.json"), encoding="utf-8") as file:
         about = json.load(file)
-    result = {"machine": platform.platform(), "gpus": targets, "targets": about, "rows": rows, "notes": notes}
+    limits = []
+    for target in targets:
+        path = os.path.join(folder, f"limits-{target}.json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                limits.extend(json.load(file))
+    result = {"machine": platform.platform(), "gpus": targets, "targets": about, "limits": limits, "rows": rows, "notes": notes}
     with open(os.path.join(folder, "gpu-check.json"), "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
     sys.exit(1 if failed or any(row["verified"] is False for row in rows) else 0)

@@ -341,6 +341,11 @@ driver! {
         let to = to.expose_provenance();
         state.streams.push(stream, Job::Download { to, from, bytes })
     }
+    cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: usize) |state| {
+        state.world.check(to, bytes)?;
+        state.world.check(from, bytes)?;
+        state.streams.push(stream, Job::Copy { to, from, bytes })
+    }
     cuModuleLoadDataEx(
         module: *mut usize,
         image: *const c_char,

@@ -32,6 +32,11 @@ pub(crate) enum Job {
         from: u64,
         bytes: usize,
     },
+    Copy {
+        to: u64,
+        from: u64,
+        bytes: usize,
+    },
     Launch(Box<Launch>),
     /// Waits for a recording of an event.
     Wait(u64),
@@ -157,6 +162,12 @@ impl Streams {
                     // SAFETY: whoever asked for the copy keeps the memory until it is done.
                     unsafe { std::ptr::copy_nonoverlapping(block.as_ptr(), to, bytes) };
                 });
+                copied.ok_or(ILLEGAL_ADDRESS)
+            }
+            Job::Copy { to, from, bytes } => {
+                let found = world.with(from, bytes, |block| block.to_vec());
+                let found = found.ok_or(ILLEGAL_ADDRESS)?;
+                let copied = world.with(to, bytes, |block| block.copy_from_slice(&found));
                 copied.ok_or(ILLEGAL_ADDRESS)
             }
             Job::Launch(launch) => {
