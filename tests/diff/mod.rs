@@ -27,8 +27,8 @@ const KERNELS: usize = 40;
 const ON_SOFTWARE: usize = 6;
 /// Most elements of a random operand.
 const ELEMENTS: usize = 60;
-/// Most elements of some, which fill several turns of the widest vectors of bytes.
-const MANY_ELEMENTS: usize = 400;
+/// Most elements of some, which fill two turns of eight of the widest vectors of bytes.
+const MANY_ELEMENTS: usize = 1100;
 
 /// A kind of random kernels in IR.
 struct Theme {
@@ -41,6 +41,10 @@ const THEMES: &[Theme] = &[
     Theme {
         name: "integers",
         config: || of(TypeSet::INT.or(TypeSet::BOOL)),
+    },
+    Theme {
+        name: "bytes",
+        config: || of([DType::Bool, DType::I8, DType::U8].into_iter().collect()),
     },
     Theme {
         name: "small_integers",
@@ -205,7 +209,7 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
         element: None,
     };
     let mut rng = Rng::new(seed ^ 0x5eed);
-    let most = if rng.one_in(4) {
+    let most = if rng.one_in(6) {
         MANY_ELEMENTS
     } else {
         ELEMENTS
@@ -239,9 +243,9 @@ fn try_check(seed: u64, func: &Func) -> Result<(), Mismatch> {
     }
     let devices = Kernel::devices(choice.backend)?;
     let device = &devices[rng.below(devices.len())];
-    let compiled = kernel.compile(choice.backend, device, rng.choose(&[1, 2, 4]))?;
+    let compiled = kernel.compile(choice.backend, device, rng.choose(&[1, 2, 4, 8]))?;
     for round in 0..4 {
-        let shape = [1 + rng.below(n)];
+        let shape = [if round == 0 { n } else { 1 + rng.below(n) }];
         let mut placement = |k: usize| match broadcast.get(k) {
             Some(true) => Placement::BROADCAST,
             _ if round == 0 => Placement::CONTIGUOUS,

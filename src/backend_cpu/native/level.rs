@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) enum Level {
     /// 256-bit vectors: AVX2 and FMA.
     Avx2,
-    /// 512-bit vectors with mask registers: AVX-512 F, VL, DQ and BW.
+    /// 512-bit vectors with mask registers: AVX-512 F, VL, DQ and BW, and BMI2.
     Avx512,
 }
 
@@ -44,7 +44,8 @@ impl Level {
         match self {
             Level::Avx2 => avx2,
             Level::Avx512 => {
-                avx2 && std::is_x86_feature_detected!("avx512f")
+                avx2 && std::is_x86_feature_detected!("bmi2")
+                    && std::is_x86_feature_detected!("avx512f")
                     && std::is_x86_feature_detected!("avx512vl")
                     && std::is_x86_feature_detected!("avx512dq")
                     && std::is_x86_feature_detected!("avx512bw")

@@ -94,6 +94,53 @@ fn every_length_of_every_dtype() {
     });
 }
 
+/// (x, y, go) -> y where `go`, else x, as a loop of one turn finds out.
+fn replace(dtype: DType) -> Func {
+    let mut func = Func::new("replace");
+    let mut b = Builder::new(&mut func);
+    let (x, y) = (b.param("x", dtype), b.param("y", dtype));
+    let go = b.param("go", DType::Bool);
+    let no = b.constant(Const::bool(false));
+    let yes = b.constant(Const::bool(true));
+    let went = b.loop_(&[go, no], &[DType::Bool], |_, carried| {
+        (carried[0], vec![no, yes], vec![carried[1]])
+    })[0];
+    let result = if dtype.is_complex() {
+        let parts = [Op::Re, Op::Im].map(|part| {
+            let (x, y) = (b.op(part, &[x]), b.op(part, &[y]));
+            b.op(Op::Select, &[went, y, x])
+        });
+        b.op(Op::Complex, &parts)
+    } else {
+        b.op(Op::Select, &[went, y, x])
+    };
+    b.finish(vec![result]);
+    func
+}
+
+/// Loops do all columns in a turn, which of bytes are up to 512 lanes.
+#[test]
+fn turns_of_many_lanes() {
+    for_seeds(1, &[], |seed| {
+        let mut rng = Rng::new(seed);
+        for &dtype in DType::ALL {
+            let legal = legal(replace(dtype));
+            let func = legal.func();
+            for level in levels() {
+                for interleave in [1, 2, 4, 8] {
+                    let code = code(&legal, &options(level, Some(interleave)), &[]);
+                    for lanes in [64, 128, 256, 512, 1024] {
+                        for n in [lanes - 1, lanes, lanes + 1] {
+                            let what = format!("{dtype} at {level:?}, {interleave} columns");
+                            check(func, &code, n, &packed(func), &mut rng, &what);
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
 /// A loop that ends where inputs and the position belong together, and where they are of different elements never.
 fn matching() -> Func {
     let mut func = Func::new("matching");

@@ -103,6 +103,11 @@ impl Cx<'_> {
             let rest = self.add_imm(count, -(first as i64));
             count = self.greatest(rest, zero);
         }
+        if self.plan.lanes * parts > u8::MAX.into() {
+            // BZHI looks at 8 bits of its count (Intel SDM volume 2, BZHI).
+            let full = self.integer(u64::BITS.into());
+            count = self.least(count, full);
+        }
         let ones = self.integer(-1);
         let (bits, mask) = (self.general(), self.mask_reg());
         let args = [Arg::Def(bits), Arg::Use(ones), Arg::Use(count)];
