@@ -58,7 +58,8 @@ fn launch(c: &mut Criterion) {
 /// Elements of a call on operands of the host: 96 MiB in all.
 const MANY: usize = 8 << 20;
 
-/// What is put together and taken apart in pinned memory, besides a plain copy of as many bytes.
+/// What is put together and taken apart in pinned memory, besides plain copies of as many bytes: by one thread and by two, and to
+/// memory that nobody has used before, as a new array's is.
 fn stream(c: &mut Criterion, saxpy: &Ufunc) {
     let x = Array::from_slice(&vec![0.5f32; MANY]);
     let mut out = x.clone();
@@ -71,13 +72,25 @@ fn stream(c: &mut Criterion, saxpy: &Ufunc) {
     let from = vec![1u8; 12 * MANY];
     let mut to = vec![2u8; 12 * MANY];
     group.bench_function("copy", |b| b.iter(|| to.copy_from_slice(&from)));
+    group.bench_function("copy by two", |b| b.iter(|| copy_by_two(&mut to, &from)));
     let there = x.to_device(&Target::CUDA).expect("an array there");
     group.throughput(Throughput::Bytes(4 * MANY as u64));
     group.bench_function("to device", |b| {
         b.iter(|| x.to_device(&Target::CUDA).expect("an array there"));
     });
     group.bench_function("to host", |b| b.iter(|| there.to_host().expect("an array")));
+    let from = &from[..4 * MANY];
+    group.bench_function("copy to new memory", |b| b.iter(|| from.to_vec()));
     group.finish();
+}
+
+fn copy_by_two(to: &mut [u8], from: &[u8]) {
+    let half = from.len() / 2;
+    let (first, second) = to.split_at_mut(half);
+    std::thread::scope(|scope| {
+        scope.spawn(|| first.copy_from_slice(&from[..half]));
+        second.copy_from_slice(&from[half..]);
+    });
 }
 
 criterion_group! {
