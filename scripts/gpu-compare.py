@@ -56,6 +56,9 @@ def ufc_rows(ufc, folder, targets):
             print(f"ufc bench {name} failed with code {done.returncode}")
             continue
         for row in measured:
+            if "missing" in row:
+                print(f"{name} on {row['target']}: {row['missing']}")
+                continue
             rows.append({
                 "kernel": name,
                 "by": f"ufc {row['target']}:{row['device']}",

@@ -85,6 +85,11 @@ fn a_missing_target_is_a_row_that_says_why() {
     assert!(printed.contains("yes, 8192"), "{printed}");
     let strict = ufc(&[&args[..], &["--strict"]].concat()).fails(3);
     assert!(strict.contains("gpu"), "{strict}");
+    let rows = ufc(&[&args[..], &["--json"]].concat()).json();
+    assert_eq!(rows[0]["target"], "cpu");
+    assert_eq!(rows[1]["target"], "gpu");
+    let why = rows[1]["missing"].as_str().unwrap();
+    assert!(why.contains("libcuda.so") && why.contains("wgpu"), "{why}");
 }
 
 #[test]

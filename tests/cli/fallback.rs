@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, command, folder, outcome, write};
+use crate::{Outcome, command, folder, number, outcome, write};
 
 /// The stand-in, which cargo makes beside the tests.
 fn library() -> PathBuf {
@@ -92,6 +92,54 @@ fn auto_goes_on_on_the_processor_and_says_why() {
         let found = std::fs::read(folder.path().join("out.npy")).unwrap();
         assert_eq!(found, expected, "{plan}");
     }
+}
+
+#[test]
+fn bench_and_render_run_on_the_gpu() {
+    let folder = folder();
+    let ufc = |args: &[&str]| outcome(with_driver(folder.path(), "").args(args));
+    let args = [
+        "bench",
+        "mandelbrot",
+        "--target",
+        "cpu,gpu",
+        "--size",
+        "300",
+        "--time",
+        "0",
+        "--strict",
+    ];
+    let printed = ufc(&args).ok();
+    for text in [
+        "cuda    0       copied",
+        "cuda    0       resident",
+        "cuda:0: each call copies",
+    ] {
+        assert!(printed.contains(text), "{text}: {printed}");
+    }
+    let rows = ufc(&[&args[..], &["--json"]].concat()).json();
+    let rows = rows.as_array().unwrap();
+    let words = |key: &str| rows.iter().map(|row| row[key].clone()).collect::<Vec<_>>();
+    assert_eq!(words("target"), ["cpu", "cuda", "cuda"]);
+    assert_eq!(words("data"), ["here", "copied", "resident"]);
+    assert_eq!(words("promise"), ["bits", "bits", "bits"]);
+    assert_eq!(words("verified"), [true, true, true]);
+    assert!(number(&rows[1], "uploaded_bytes") > 0.0 && number(&rows[2], "uploaded_bytes") == 0.0);
+    let draw = |target: &str| {
+        let args = [
+            "render",
+            "mandelbrot",
+            "--width",
+            "24",
+            "-o",
+            "a.png",
+            "--target",
+            target,
+        ];
+        ufc(&args).ok();
+        std::fs::read(folder.path().join("a.png")).unwrap()
+    };
+    assert_eq!(draw("gpu"), draw("cpu"));
 }
 
 #[test]

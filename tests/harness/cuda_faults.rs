@@ -61,6 +61,11 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..fault("wrong_piece", "", cuda_memory::wrong_piece)
     },
     fault("large_copies", "", cuda_memory::large_copies),
+    fault(
+        "far_elements",
+        "memory=9000000000",
+        cuda_memory::far_elements,
+    ),
     fault("little_to_be_pinned", "@", cuda_memory::little_to_be_pinned),
     fault("lost_in_a_copy", "cuEventRecord@3=719", lost_in_a_copy),
     fault("no_memory", "cuMemAlloc_v2@1+=2", cuda_memory::no_memory),

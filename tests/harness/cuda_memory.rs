@@ -1,9 +1,13 @@
 //! What the CUDA target does when memory is short, on either side: smaller pieces, and errors that say what is lacking.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ufc_target::{BackendError, Executable, LaunchArgs, LaunchControl, LaunchReport};
+use ufc_target::{
+    BackendError, Buffer, DeviceArgs, DeviceOperand, Executable, LaunchArgs, LaunchControl,
+    LaunchReport,
+};
 
 use super::Outcome;
 use super::cuda::PLAN;
@@ -76,6 +80,60 @@ pub(super) fn large_copies() -> Outcome {
         ensure(sent == back, bytes)?;
         let beyond = buffer.upload(offset + 8, &sent);
         ensure(beyond.is_err(), "it does not fit")?;
+    }
+    Ok(())
+}
+
+/// Elements that are further apart than 32 bits can say, on either side of the first one.
+pub(super) fn far_elements() -> Outcome {
+    const ROW: usize = 2_200_000_000;
+    let (backend, code) = (cuda()?, saxpy(None)?);
+    let shape = [3, 5];
+    let at = |row: usize, column: usize| row * ROW + 4 * column;
+    let x = backend.allocate("0", 2 * ROW + 20)?;
+    let y = backend.allocate("0", 4 * 15)?;
+    let out = backend.allocate("0", 2 * ROW + 20)?;
+    let number = |row: usize, column: usize| (row * 5 + column) as f32 + 0.25;
+    let mut packed = Vec::new();
+    for row in 0..3 {
+        let numbers: Vec<u8> = (0..5).flat_map(|c| number(row, c).to_le_bytes()).collect();
+        x.upload(at(row, 0), &numbers)?;
+        packed.extend(numbers);
+    }
+    y.upload(0, &packed)?;
+    let row = ROW as isize;
+    let mut a = [0; 16];
+    a[..4].copy_from_slice(&2.0f32.to_le_bytes());
+    // Forwards, and from the last row and column backwards.
+    for (first, sign) in [(0, 1), (at(2, 4), -1)] {
+        let operand = |buffer: &Arc<dyn Buffer>, offset| DeviceOperand::Buffer {
+            buffer: buffer.clone(),
+            offset,
+        };
+        let args = DeviceArgs {
+            shape: &shape,
+            operands: &[
+                DeviceOperand::Value(a),
+                operand(&x, first),
+                operand(&y, 0),
+                operand(&out, first),
+            ],
+            strides: &[
+                &[0, 0],
+                &[sign * row, sign * 4],
+                &[20, 4],
+                &[sign * row, sign * 4],
+            ],
+            indices: &[],
+        };
+        code.launch_on_device(&args, &LaunchControl::default())?;
+        for (r, c) in (0..3).flat_map(|r| (0..5).map(move |c| (r, c))) {
+            let (there_r, there_c) = if sign > 0 { (r, c) } else { (2 - r, 4 - c) };
+            let mut found = [0; 4];
+            out.download(at(there_r, there_c), &mut found)?;
+            let wanted = 2.0 * number(there_r, there_c) + number(r, c);
+            ensure(f32::from_le_bytes(found) == wanted, (sign, r, c, found))?;
+        }
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Memory of the devices: each block with forbidden bytes around it, new ones full of nonsense.
+//! Memory of the devices: each block with forbidden bytes around it, new ones full of nonsense unless they are huge.
 
 use crate::{Answer, INVALID_VALUE};
 use std::cell::RefCell;
@@ -10,6 +10,8 @@ const BASE: u64 = 1 << 44;
 const GAP: u64 = 1 << 16;
 /// What new memory is full of.
 const POISON: u8 = 0xc7;
+/// Blocks of so many bytes are full of zeros, for which the host need not have memory.
+const HUGE: usize = 1 << 30;
 
 /// What the driver says of an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +62,8 @@ impl World {
         self.used += bytes;
         let address = self.next;
         self.next += (bytes as u64).next_multiple_of(256) + GAP;
-        self.blocks.get_mut().insert(address, vec![POISON; bytes]);
+        let fill = if bytes < HUGE { POISON } else { 0 };
+        self.blocks.get_mut().insert(address, vec![fill; bytes]);
         self.places.insert(address, place);
         Some(address)
     }

@@ -82,14 +82,14 @@ impl Plan {
         };
         for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            let number = || {
+            let number = || -> i64 {
                 value
                     .parse()
                     .unwrap_or_else(|_| panic!("UFC_FAKE_CUDA: `{word}`"))
             };
             match name {
-                "devices" => plan.devices = number(),
-                "version" => plan.version = number(),
+                "devices" => plan.devices = number() as i32,
+                "version" => plan.version = number() as i32,
                 "capability" => {
                     let (major, minor) = value.split_once('.').unwrap_or((value, "0"));
                     let part = |text: &str| text.parse().unwrap_or(0);

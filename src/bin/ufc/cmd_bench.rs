@@ -94,9 +94,9 @@ pub(crate) fn run(screen: Screen, args: &Bench) -> Result<(), Failure> {
         all.extend(outcomes);
     }
     if args.json {
-        let rows = all.iter().filter_map(|outcome| match outcome {
-            Outcome::Measured(row) => Some(to_json(row)),
-            Outcome::Missing(..) => None,
+        let rows = all.iter().map(|outcome| match outcome {
+            Outcome::Measured(row) => to_json(row),
+            Outcome::Missing(target, why) => json!({ "target": target, "missing": why }),
         });
         screen.json(&rows.collect())?;
     }
