@@ -9,6 +9,7 @@ mod ops;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod partial;
 mod random;
+mod reciprocal;
 mod shapes;
 mod small;
 mod turns;

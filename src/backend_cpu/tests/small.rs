@@ -1,54 +1,10 @@
 //! Values of 8 and 16 bits in lanes as wide as they are.
 
-use super::ops::{Constant, single};
-use super::{Call, check, code, legal, levels, options, packed, random_layouts};
+use super::{check, code, legal, levels, options, random_layouts};
 use ufc_ir::builder::Builder;
 use ufc_ir::ops::Op;
 use ufc_ir::testing::{Rng, for_seeds};
 use ufc_ir::{Const, DType, Func};
-
-#[test]
-fn division_by_every_byte() {
-    for op in [Op::Div, Op::Rem] {
-        for divisor in 1..=255 {
-            let constant = Constant::Last(Const::int(DType::U8, divisor));
-            let legal = legal(single(op, DType::U8, None, constant));
-            let layouts = packed(legal.func());
-            let mut rng = Rng::new(divisor as u64);
-            for level in levels() {
-                let code = code(&legal, &options(level, None), &[]);
-                let what = format!("{op:?} by {divisor} at {level:?}");
-                check(legal.func(), &code, 300, &layouts, &mut rng, &what);
-            }
-        }
-    }
-}
-
-/// Every dividend, for divisors whose reciprocals are short, long, and at either end.
-#[test]
-fn division_of_every_word() {
-    let dtype = DType::U16;
-    let mut rng = Rng::new(3);
-    let fixed = [3u16, 7, 10, 14, 255, 641, 0x7fff, 0x8001, 0xfffe, 0xffff];
-    let random = (0..6).map(|_| (rng.bits() as u16).max(3));
-    for divisor in fixed.into_iter().chain(random) {
-        let constant = Constant::Last(Const::int(dtype, i128::from(divisor)));
-        let legal = legal(single(Op::Div, dtype, None, constant));
-        let n = 1 << 16;
-        for level in levels() {
-            let code = code(&legal, &options(level, None), &[]);
-            let inputs: Vec<Const> = (0..n).map(|i| Const::int(dtype, i)).collect();
-            let layouts = packed(legal.func());
-            let mut call = Call::new(legal.func(), n as usize, &layouts, &[inputs]);
-            call.run(&code, n as usize);
-            let found = call.outputs[0].read();
-            for (dividend, quotient) in (0..=u16::MAX).zip(found) {
-                let expected = Const::int(dtype, i128::from(dividend / divisor));
-                assert_eq!(quotient, expected, "{dividend} / {divisor} at {level:?}");
-            }
-        }
-    }
-}
 
 /// Sums and differences that stay within the range, and ones that only look like it.
 fn saturating(dtype: DType, op: Op, end: i128, exchanged: bool) -> Func {

@@ -376,7 +376,7 @@ impl Cx<'_> {
     }
 
     /// Extends the sign whose bit is set in the second argument: (x ^ sign) - sign.
-    fn extend_from(&mut self, lane: Lane, bits: Reg, sign: Src) -> Reg {
+    pub(super) fn extend_from(&mut self, lane: Lane, bits: Reg, sign: Src) -> Reg {
         let flipped = self.vec_op(VecOp::Xor, lane, &[Src::Reg(bits), sign]);
         self.vec_op(VecOp::Sub, lane, &[Src::Reg(flipped), sign])
     }

@@ -1,5 +1,6 @@
 //! Integer division and remainder: truncating, by zero giving 0, MIN / -1 giving MIN.
 
+use super::reciprocal::power_of_two;
 use super::{Cx, Lanes, Src};
 use crate::native::codes::{Lane, MaskOp, VecOp};
 use crate::native::level::Level;
@@ -36,13 +37,19 @@ impl Cx<'_> {
         if lane.width() < 4 {
             return self.divide_small(remainder, dtype, a, divisor);
         }
-        let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
-        let quotient = match dtype {
-            DType::U64 => self.divide_u64(a, b),
-            DType::I64 => self.divide_i64(a, b),
+        let a = Src::Reg(self.reg(a, lane));
+        let known = divisor.map(Const::as_int).filter(|divisor| *divisor != 0);
+        let b = if known.is_some() {
+            b
+        } else {
+            Src::Reg(self.reg(b, lane))
+        };
+        let mut result = match (known, dtype) {
+            (Some(divisor), _) => self.divide_by_constant(dtype, a, divisor),
+            (None, DType::U64) => self.divide_u64(a, b),
+            (None, DType::I64) => self.divide_i64(a, b),
             _ => self.divide_in_f64(dtype, a, b),
         };
-        let mut result = quotient;
         if remainder {
             let product = match lane {
                 Lane::I64 => self.arith(Op::Mul, DType::U64, &[Src::Reg(result), b], &[]),
@@ -50,110 +57,10 @@ impl Cx<'_> {
             };
             result = self.vec_op(VecOp::Sub, lane, &[a, Src::Reg(product)]);
         }
-        if divisor.is_none_or(|c| c.bits() == 0) {
+        if known.is_none() {
             let is_number = self.non_zero(lane, b);
             result = self.keep(is_number, lane, Src::Reg(result));
         }
-        self.canonical(result, dtype)
-    }
-
-    /// Divides unsigned integers in lanes of 8 or 16 bits by a constant; refuses all else.
-    fn divide_small(
-        &mut self,
-        remainder: bool,
-        dtype: DType,
-        a: Src,
-        divisor: Option<Const>,
-    ) -> Reg {
-        let lane = self.lane(dtype);
-        let divisor = divisor.map_or(0, Const::as_int);
-        if divisor <= 0 || dtype.is_signed() {
-            self.refuse(format!("division of {dtype}"));
-            return self.vector();
-        }
-        let a = Src::Reg(self.reg(a, lane));
-        let quotient = match lane {
-            Lane::I16 => self.divide_words(a, divisor as u64),
-            _ => {
-                let word = Lane::I16;
-                let low = self.splat_bits(word, 0xff);
-                let lower = Src::Reg(self.vec_op(VecOp::And, word, &[a, low]));
-                let upper = Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, word, &[a], 8));
-                let [lower, upper] =
-                    [lower, upper].map(|v| Src::Reg(self.divide_words(v, divisor as u64)));
-                let upper = Src::Reg(self.vec_op_imm(VecOp::ShiftLeftBy, word, &[upper], 8));
-                self.vec_op(VecOp::Or, word, &[lower, upper])
-            }
-        };
-        if !remainder {
-            return quotient;
-        }
-        let divisor = self.splat_bits(lane, divisor as u64);
-        let product = Src::Reg(self.arith(Op::Mul, dtype, &[Src::Reg(quotient), divisor], &[]));
-        self.vec_op(VecOp::Sub, lane, &[a, product])
-    }
-
-    /// Divides lanes of 16 bits by a divisor that is no power of two, multiplying by its reciprocal.
-    ///
-    /// With 2^shift the next power of two above the divisor, the reciprocal in units of 2^-(16 + shift), rounded up, has
-    /// 17 bits and is exact enough for every dividend (Granlund and Montgomery, PLDI 1994, theorem 4.2).
-    fn divide_words(&mut self, a: Src, divisor: u64) -> Reg {
-        let lane = Lane::I16;
-        let shift = u64::from(64 - divisor.leading_zeros());
-        let reciprocal = (1 << (16 + shift)) / divisor + 1;
-        // With a lower shift 16 bits of it may be exact enough.
-        let shorter = (1..=shift).rev().find_map(|s| {
-            let reciprocal = (1u64 << (16 + s)) / divisor + 1;
-            let excess = reciprocal * divisor - (1 << (16 + s));
-            (reciprocal < 1 << 16 && excess <= 1 << s).then_some((reciprocal, s))
-        });
-        if let Some((reciprocal, shift)) = shorter {
-            let reciprocal = self.splat_bits(lane, reciprocal);
-            let high = Src::Reg(self.vec_op(VecOp::MulHigh, lane, &[a, reciprocal]));
-            return self.vec_op_imm(VecOp::ShiftRightBy, lane, &[high], shift as i64);
-        }
-        let reciprocal = self.splat_bits(lane, reciprocal - (1 << 16));
-        let high = Src::Reg(self.vec_op(VecOp::MulHigh, lane, &[a, reciprocal]));
-        // (a + high) >> shift, where the sum may not fit.
-        let rest = Src::Reg(self.vec_op(VecOp::Sub, lane, &[a, high]));
-        let half = Src::Reg(self.vec_op_imm(VecOp::ShiftRightBy, lane, &[rest], 1));
-        let sum = Src::Reg(self.vec_op(VecOp::Add, lane, &[half, high]));
-        self.vec_op_imm(VecOp::ShiftRightBy, lane, &[sum], shift as i64 - 1)
-    }
-
-    /// Divides by 2 to the `power`, which is less than the dtype's greatest value.
-    fn divide_by_power(&mut self, remainder: bool, dtype: DType, a: Src, power: u32) -> Reg {
-        let lane = self.lane(dtype);
-        let low = self.splat_bits(lane, (1u64 << power) - 1);
-        let amount = i64::from(power);
-        if !dtype.is_signed() {
-            return if remainder {
-                self.vec_op(VecOp::And, lane, &[a, low])
-            } else {
-                self.shift_by(false, dtype, a, amount)
-            };
-        }
-        if power == 0 {
-            let zero = self.zero();
-            return self.reg(if remainder { zero } else { a }, lane);
-        }
-        // Negative dividends are raised by the divisor less one, so that the shift rounds towards zero.
-        let (signed, unsigned) = match lane.width() {
-            1 => (DType::I8, DType::U8),
-            2 => (DType::I16, DType::U16),
-            8 => (DType::I64, DType::U64),
-            _ => (DType::I32, DType::U32),
-        };
-        let bits = i64::from(signed.bits());
-        let sign = self.shift_by(false, signed, a, bits - 1);
-        let raise = self.shift_by(false, unsigned, Src::Reg(sign), bits - amount);
-        let raised = Src::Reg(self.vec_op(VecOp::Add, lane, &[a, Src::Reg(raise)]));
-        let result = if remainder {
-            let kept = self.vec_op(VecOp::And, lane, &[raised, low]);
-            self.vec_op(VecOp::Sub, lane, &[Src::Reg(kept), Src::Reg(raise)])
-        } else {
-            self.shift_by(false, signed, raised, amount)
-        };
         self.canonical(result, dtype)
     }
 
@@ -256,10 +163,4 @@ impl Cx<'_> {
         let more = Src::Reg(self.keep(twice, lane, one));
         self.vec_op(VecOp::Add, lane, &[count, more])
     }
-}
-
-/// The exponent of a constant that is a power of two.
-fn power_of_two(constant: Const) -> Option<u32> {
-    let value = constant.as_int();
-    (value > 0 && value & (value - 1) == 0).then(|| value.trailing_zeros())
 }

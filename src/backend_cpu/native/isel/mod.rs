@@ -21,6 +21,7 @@ mod long;
 mod masks;
 mod memory;
 mod partial;
+mod reciprocal;
 mod scalar;
 mod scale;
 mod small;
