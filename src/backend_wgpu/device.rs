@@ -75,19 +75,31 @@ impl Found {
     /// If the driver does not open it.
     pub(crate) fn gpu(&self) -> Result<Arc<Gpu>, BackendError> {
         let opened = self.opened.get_or_init(|| {
-            let mut gpu = Gpu::open(&self.device.name, &self.adapter)?;
+            let limits = self.adapter.limits();
+            let mut gpu = Gpu::open(&self.device.name, &self.adapter, limits)?;
             probe::measure(&mut gpu)?;
             Ok(Arc::new(gpu))
         });
         opened.clone()
     }
 
-    /// The device opened once more, with other limits.
+    /// The device opened once more, with other limits, which wgpu holds us to.
     #[cfg(test)]
     pub(crate) fn with_limits(&self, change: impl FnOnce(&mut Limits)) -> Arc<Gpu> {
-        let mut gpu = Gpu::open(&self.device.name, &self.adapter).expect("the device opens");
-        probe::measure(&mut gpu).expect("the device computes");
-        change(&mut gpu.limits);
+        let open = |limits| Gpu::open(&self.device.name, &self.adapter, limits);
+        let whole = self.gpu().expect("the device opens");
+        let mut limits = whole.limits.clone();
+        change(&mut limits);
+        let required = wgpu::Limits {
+            max_storage_buffer_binding_size: limits.binding,
+            min_storage_buffer_offset_alignment: limits.alignment as u32,
+            max_storage_buffers_per_shader_stage: limits.bindings,
+            max_compute_workgroups_per_dimension: limits.workgroups,
+            ..self.adapter.limits()
+        };
+        let mut gpu = open(required).expect("the device opens again");
+        gpu.caps = whole.caps.clone();
+        gpu.limits = limits;
         Arc::new(gpu)
     }
 
@@ -281,7 +293,11 @@ impl std::fmt::Debug for Gpu {
 }
 
 impl Gpu {
-    fn open(name: &str, adapter: &wgpu::Adapter) -> Result<Gpu, BackendError> {
+    fn open(
+        name: &str,
+        adapter: &wgpu::Adapter,
+        limits: wgpu::Limits,
+    ) -> Result<Gpu, BackendError> {
         let has = adapter.features();
         let info = adapter.get_info();
         let mut features = has
@@ -292,7 +308,7 @@ impl Gpu {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ufc"),
             required_features: features,
-            required_limits: adapter.limits(),
+            required_limits: limits.clone(),
             ..wgpu::DeviceDescriptor::default()
         };
         let opened = pollster::block_on(adapter.request_device(&descriptor));
@@ -318,10 +334,9 @@ impl Gpu {
         }));
         let takes_spirv = info.backend == wgpu::Backend::Vulkan
             && features.contains(Features::PASSTHROUGH_SHADERS);
-        let has_limits = adapter.limits();
-        let binding = has_limits
+        let binding = limits
             .max_storage_buffer_binding_size
-            .min(has_limits.max_buffer_size)
+            .min(limits.max_buffer_size)
             .min(1 << 31);
         Ok(Gpu {
             name: name.to_string(),
@@ -336,11 +351,11 @@ impl Gpu {
             },
             limits: Limits {
                 binding: binding & !255,
-                alignment: u64::from(has_limits.min_storage_buffer_offset_alignment).max(4),
-                bindings: has_limits.max_storage_buffers_per_shader_stage,
-                workgroups: has_limits.max_compute_workgroups_per_dimension,
+                alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(4),
+                bindings: limits.max_storage_buffers_per_shader_stage,
+                workgroups: limits.max_compute_workgroups_per_dimension,
                 part: PART.min(binding),
-                buffer: has_limits.max_buffer_size,
+                buffer: limits.max_buffer_size,
                 turns: TURNS,
             },
             takes_spirv,

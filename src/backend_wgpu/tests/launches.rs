@@ -1,9 +1,8 @@
 //! Launches on host memory: parts, strides, broadcast inputs, loops that do not end, cancelling.
 
+use super::limits::with_limits;
 use super::{check, compare, compile, devices, launch, meaning, random_columns};
-use crate::device::{self, Limits};
-use crate::launch::WgpuLoop;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use ufc_ir::builder::Builder;
 use ufc_ir::ops::Op;
 use ufc_ir::testing::Rng;
@@ -11,7 +10,7 @@ use ufc_ir::{Const, DType, Func};
 use ufc_target::{BackendError, Executable, LaunchArgs, LaunchControl};
 
 /// A sum of two columns, the second converted; with a position if one is asked for.
-fn sum(dtype: DType, other: DType, index: Option<Option<u8>>) -> Func {
+pub(super) fn sum(dtype: DType, other: DType, index: Option<Option<u8>>) -> Func {
     let mut func = Func::new(&format!("sum of {dtype} and {other}"));
     let mut b = Builder::new(&mut func);
     let (x, y) = (b.param("x", dtype), b.param("y", other));
@@ -40,64 +39,6 @@ fn counting() -> Func {
     });
     b.finish(vec![results[0]]);
     func
-}
-
-fn with_limits(func: &Func, device: &str, change: impl FnOnce(&mut Limits)) -> WgpuLoop {
-    let gpu = device::adapter(Some(device))
-        .expect("listed")
-        .with_limits(change);
-    let element = crate::lower::lower(&super::legal(func), &gpu.caps).expect("it lowers");
-    WgpuLoop::new(gpu, element, None).expect("it compiles")
-}
-
-#[test]
-fn calls_are_cut_into_parts_that_fit() {
-    type Change = (&'static str, fn(&mut Limits));
-    let changes: [Change; 4] = [
-        ("bindings of 1 KiB", |l| l.binding = 1024),
-        ("parts of 4 KiB", |l| l.part = 4096),
-        ("a grid of 3 by 3", |l| l.workgroups = 3),
-        ("two bindings", |l| l.bindings = 2),
-    ];
-    for device in devices() {
-        for (what, change) in changes {
-            for (dtype, other) in [(DType::I32, DType::U8), (DType::U8, DType::I16)] {
-                let func = sum(dtype, other, Some(None));
-                let executable = with_limits(&func, &device, change);
-                let n = 5003;
-                let columns = random_columns(&mut Rng::new(7), &func, n);
-                let done = AtomicU64::new(0);
-                let control = LaunchControl {
-                    progress: Some(&done),
-                    ..LaunchControl::default()
-                };
-                let found = launch(&executable, &func, &columns, n, &control);
-                let (found, report) = found.unwrap_or_else(|e| panic!("{what}: {e}"));
-                compare(what, &columns, &meaning(&func, &columns, n), &found);
-                assert_eq!(done.load(Ordering::Relaxed), n as u64);
-                assert!(
-                    report.chunks > 1 || what == "two bindings",
-                    "{what}: {report:?}"
-                );
-                assert!(report.uploaded >= (n * (dtype.size() + other.size())) as u64);
-            }
-        }
-    }
-}
-
-#[test]
-fn grids_of_two_dims_reach_every_element() {
-    let func = sum(DType::I32, DType::I8, None);
-    for device in devices() {
-        let executable = with_limits(&func, &device, |l| l.workgroups = 10);
-        // 94 workgroups in rows of 10: one dispatch.
-        let n = 6001;
-        let columns = random_columns(&mut Rng::new(11), &func, n);
-        let found = launch(&executable, &func, &columns, n, &LaunchControl::default());
-        let (found, report) = found.expect("it runs");
-        assert_eq!(report.chunks, 1);
-        compare(&device, &columns, &meaning(&func, &columns, n), &found);
-    }
 }
 
 #[test]

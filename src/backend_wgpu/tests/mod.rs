@@ -5,6 +5,7 @@
 mod faults;
 mod golden;
 mod launches;
+mod limits;
 mod ops;
 mod random;
 mod resident;
