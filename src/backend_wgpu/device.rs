@@ -34,6 +34,24 @@ impl Caps {
         exact_fma64: false,
         keep: false,
     };
+
+    /// Lines on how `mul_add` is computed.
+    fn notes(&self) -> Vec<String> {
+        let of_f32 = match (self.exact_fma32, self.f64) {
+            (true, _) => "the device's own `fma`, which rounds once",
+            (false, true) => "made of f64, as the device's `fma` does not round once",
+            (false, false) => "made of integers, as the device's `fma` does not round once",
+        };
+        let of_f64 = match self.exact_fma64 {
+            true => "the device's own `fma`, which rounds once",
+            false => "made of sums, as the device's `fma` does not round once",
+        };
+        let mut notes = vec![format!("`mul_add` of f32 is {of_f32}")];
+        if self.f64 {
+            notes.push(format!("`mul_add` of f64 is {of_f64}"));
+        }
+        notes
+    }
 }
 
 /// The largest parts that a launch is cut into, and what a dispatch may have. Tests lower them.
@@ -81,6 +99,15 @@ impl Found {
             Ok(Arc::new(gpu))
         });
         opened.clone()
+    }
+
+    /// What the list of devices says; of one that was opened before, what was found out about its arithmetic too.
+    pub(crate) fn described(&self) -> Device {
+        let mut device = self.device.clone();
+        if let Some(Ok(gpu)) = self.opened.get() {
+            device.notes.extend(gpu.caps.notes());
+        }
+        device
     }
 
     /// The device opened once more, with other limits, which wgpu holds us to.

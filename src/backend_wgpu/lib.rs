@@ -45,7 +45,7 @@ impl Backend for WgpuBackend {
 
     fn devices(&self) -> Result<Vec<Device>, Unavailable> {
         let found = device::adapters()?;
-        Ok(found.iter().map(|f| f.device.clone()).collect())
+        Ok(found.iter().map(|f| f.described()).collect())
     }
 
     fn legality(&self, _device: Option<&str>) -> &dyn Legality {

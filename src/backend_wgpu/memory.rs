@@ -70,6 +70,12 @@ impl Pool {
         }
     }
 
+    /// How many buffers are kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.free().buffers.values().map(Vec::len).sum()
+    }
+
     /// Frees everything that is kept.
     fn clear(&self, gpu: &Gpu) {
         let all = std::mem::take(&mut *self.free());

@@ -61,8 +61,11 @@ pub(crate) struct Dims {
 }
 
 impl Dims {
-    /// Drops dims of one position and merges neighbours along which every row goes on as it began.
+    /// Drops dims of one position and merges neighbours along which every row goes on as it began; without rows, drops all.
     pub(crate) fn merged(mut self) -> Dims {
+        if self.rows.is_empty() {
+            self.extents.clear();
+        }
         for dim in (0..self.extents.len()).rev() {
             let extent = self.extents[dim];
             let drops = extent == 1;
@@ -146,6 +149,11 @@ mod tests {
             rows: vec![vec![5, 5]],
         };
         assert_eq!(none.merged().extents, [0; 0]);
+        let packed = Dims {
+            extents: vec![3, 4],
+            rows: Vec::new(),
+        };
+        assert_eq!(packed.merged().extents, [0; 0]);
     }
 
     #[test]

@@ -160,3 +160,93 @@ fn functions_are_near_the_true_results() {
         }
     }
 }
+
+/// The text of every language is there without a device, and the stage says which target is meant.
+#[test]
+fn shaders_are_shown_in_every_language() {
+    for (stage, word) in [
+        ("wgsl", "@compute @workgroup_size(64)"),
+        ("spirv", "OpEntryPoint GLCompute"),
+        ("msl", "kernel void"),
+        ("hlsl", "[numthreads(64, 1, 1)]"),
+        ("glsl", "local_size_x = 64"),
+    ] {
+        for target in [&[][..], &["--target", "wgpu"]] {
+            let args = [&["emit", "saxpy", "--stage", stage][..], target].concat();
+            let mut command = command(Path::new(env!("CARGO_MANIFEST_DIR")));
+            let found = outcome(
+                command
+                    .args(args)
+                    .env("VK_DRIVER_FILES", "/nonexistent.json"),
+            );
+            let text = found.ok();
+            assert!(text.contains(word), "{stage}: {text}");
+        }
+    }
+}
+
+/// A dtype that a device lacks: the message says which, what kernel asks for it and which targets have it, for a text as for a
+/// call.
+#[test]
+fn what_a_device_lacks_is_named() {
+    let folder = folder();
+    write(
+        folder.path(),
+        "wide.ufk",
+        "pub fn wide(x: f64) -> f64 { x * 3.0 }\n",
+    );
+    let runs: [&[&str]; 2] = [
+        &["emit", "wide.ufk", "--stage", "wgsl"],
+        &["run", "wide.ufk", "x=1.5"],
+    ];
+    for args in runs {
+        let args = [args, &["--target", "wgpu:llvmpipe-gl"]].concat();
+        let found = super::ufc_in(folder.path(), &args);
+        assert_ne!(found.code, Some(0), "{}", found.stdout);
+        let message = found.stderr;
+        if message.contains("not available") {
+            let required = std::env::var("UFC_TEST_WGPU").is_ok_and(|word| word == "required");
+            assert!(!required, "{message}");
+            return;
+        }
+        for word in [
+            "f64",
+            "`wide`",
+            "`wgpu:llvmpipe-gl` has no floats of 64 bits",
+            "`cpu`",
+            "`cuda`",
+        ] {
+            assert!(message.contains(word), "{word}: {message}");
+        }
+    }
+}
+
+/// `bench` compares the processor with a device, which gives the interpreter's results.
+#[test]
+fn bench_takes_a_device_beside_the_processor() {
+    let args = [
+        "bench",
+        "mandelbrot",
+        "--target",
+        "cpu,wgpu:llvmpipe",
+        "--size",
+        "5000",
+        "--time",
+        "0.01",
+        "--json",
+    ];
+    let found = super::ufc(&args);
+    if found.stderr.contains("not available") {
+        let required = std::env::var("UFC_TEST_WGPU").is_ok_and(|word| word == "required");
+        assert!(!required, "{}", found.stderr);
+        return;
+    }
+    let rows = found.json();
+    let rows = rows.as_array().expect("a list");
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["target"], &row["data"]))
+        .collect();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    assert!(rows.iter().all(|row| row["verified"] == true), "{rows:?}");
+}

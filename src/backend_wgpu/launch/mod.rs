@@ -113,6 +113,13 @@ impl WgpuLoop {
         Ok(made)
     }
 
+    /// How many shaders there are.
+    #[cfg(test)]
+    pub(crate) fn shaders(&self) -> usize {
+        let pipelines = self.pipelines.lock();
+        pipelines.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Most elements of a dispatch: the grid has two dims, and elements are counted in 32 bits.
     fn most_elements(&self) -> u64 {
         let across = u64::from(self.gpu.limits.workgroups);

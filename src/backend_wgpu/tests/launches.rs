@@ -1,6 +1,6 @@
 //! Launches on host memory: parts, strides, broadcast inputs, loops that do not end, cancelling.
 
-use super::limits::with_limits;
+use super::limits::{compiled, lowered, with_limits};
 use super::{check, compare, compile, devices, launch, meaning, random_columns};
 use std::sync::atomic::AtomicBool;
 use ufc_ir::builder::Builder;
@@ -67,6 +67,31 @@ fn one_value_for_all_is_not_uploaded() {
         assert_eq!(report.uploaded, 4 * n as u64);
         let whole = [columns[0].clone(), vec![columns[1][0]; n]];
         compare(&device, &whole, &meaning(&func, &whole, n), &found);
+    }
+}
+
+/// Launches alike have one shader and the same buffers; another layout of operands has a shader of its own.
+#[test]
+fn shaders_and_buffers_are_reused() {
+    let func = sum(DType::F32, DType::I32, None);
+    let n = 3000;
+    let columns = random_columns(&mut Rng::new(8), &func, n);
+    for device in devices() {
+        // A device of its own, which no other test has buffers of.
+        let gpu = lowered(&device, |_| ());
+        let code = compiled(&gpu, &func);
+        let run = |columns: &[Vec<Const>]| {
+            let found = launch(&code, &func, columns, n, &LaunchControl::default());
+            found.expect("it runs");
+            (code.shaders(), gpu.pool.kept())
+        };
+        let (shaders, buffers) = run(&columns);
+        assert!(shaders == 1 && buffers >= 4, "{shaders}, {buffers}");
+        for _ in 0..3 {
+            assert_eq!(run(&columns), (shaders, buffers));
+        }
+        let one_for_all = [columns[0].clone(), vec![columns[1][0]]];
+        assert_eq!(run(&one_for_all), (2, buffers));
     }
 }
 

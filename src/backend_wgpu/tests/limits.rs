@@ -19,12 +19,12 @@ use ufc_target::{
     LaunchControl, LaunchReport,
 };
 
-fn lowered(device: &str, change: impl FnOnce(&mut Limits)) -> Arc<Gpu> {
+pub(super) fn lowered(device: &str, change: impl FnOnce(&mut Limits)) -> Arc<Gpu> {
     let found = device::adapter(Some(device)).expect("listed");
     found.with_limits(change)
 }
 
-fn compiled(gpu: &Arc<Gpu>, func: &Func) -> WgpuLoop {
+pub(super) fn compiled(gpu: &Arc<Gpu>, func: &Func) -> WgpuLoop {
     let element = crate::lower::lower(&legal(func), &gpu.caps).expect("it lowers");
     WgpuLoop::new(Arc::clone(gpu), element, None).expect("it compiles")
 }

@@ -9,6 +9,7 @@ mod limits;
 mod ops;
 mod random;
 mod resident;
+mod sizes;
 
 use crate::WgpuBackend;
 use crate::legal::WgpuLegality;

@@ -1,10 +1,12 @@
 //! Every core operation and function on every dtype.
 
-use super::{check_on, random_columns};
+use super::{check_on, devices, legal, random_columns};
+use crate::WgpuBackend;
 use ufc_ir::builder::Builder;
 use ufc_ir::ops::{AnyOp, MathFn, Op};
 use ufc_ir::testing::{Rng, for_seeds, random_const};
 use ufc_ir::{Const, DType, Func, convert, eval};
+use ufc_target::{Backend, CompileOptions};
 
 /// A function that does one operation on its parameters.
 fn single(op: AnyOp, dtype: DType, to: Option<DType>) -> Func {
@@ -210,5 +212,31 @@ fn products_and_sums_are_rounded_once() {
             let columns = meeting_triples(&mut Rng::new(seed), dtype, 1 << 14);
             check_on(&func, &columns, 1 << 14);
         });
+    }
+}
+
+/// The list of devices says what shaders of an open device do, and it is what they do.
+#[test]
+fn open_devices_tell_how_products_and_sums_are_rounded() {
+    let func = single(AnyOp::Core(Op::MulAdd), DType::F32, None);
+    for device in devices() {
+        let options = CompileOptions {
+            device: Some(device.clone()),
+            ..CompileOptions::default()
+        };
+        let text = WgpuBackend.emit(&legal(&func), &options, "wgsl");
+        let text = text.expect("it is emitted");
+        let listed = WgpuBackend.devices().expect("they are there");
+        let notes = listed.iter().find(|d| d.name == device).map(|d| &d.notes);
+        let notes = notes.expect("it is listed").join("; ");
+        let (said, call) = [
+            ("f32 is the device's own", " = fma("),
+            ("f32 is made of f64", "fma_f32_in_f64("),
+            ("f32 is made of integers", "fma_f32("),
+        ]
+        .into_iter()
+        .find(|(said, _)| notes.contains(said))
+        .unwrap_or_else(|| panic!("{device}: {notes}"));
+        assert!(text.contains(call), "{said}: {text}");
     }
 }
