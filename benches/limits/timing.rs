@@ -64,13 +64,13 @@ impl<'a> Table<'a> {
 
     /// Runs every job once; measures them if that is wanted. The last job is the kernel, the others are the limit with
     /// 1, 2, 4 ... vectors in flight.
-    pub(crate) fn row(&mut self, about: About, mut jobs: Vec<Timed<'_>>) {
+    pub(crate) fn row(&mut self, about: About, jobs: &mut [Timed<'_>]) {
         self.rows += 1;
         jobs.iter_mut().for_each(|job| job());
         if !self.is_measured {
             return;
         }
-        let times = least(&mut jobs);
+        let times = least(jobs);
         let (kernel, limits) = times.split_last().expect("a kernel");
         let (best, limit) = limits
             .iter()

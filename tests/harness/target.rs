@@ -77,7 +77,7 @@ pub(crate) fn asm(case: &Case) -> Outcome {
 
 /// The loop over turns of the last part, with labels for the targets of jumps: of whole turns the largest loop that ends with
 /// a comparison, which the loop over runs around it does not; of turns that may be partial the largest, but for what
-/// is rare and follows after the return.
+/// is rare and follows after the return, which is one label, so that addresses do not show.
 fn turns(text: &str) -> Option<String> {
     let (text, ending) = match text.split_once("long:\n") {
         Some((_, long)) => (long, "jge "),
@@ -116,11 +116,10 @@ fn turns(text: &str) -> Option<String> {
         if labels.contains(&(start + i)) {
             out.push_str(&format!("{}:\n", label(start + i)));
         }
+        let jump = inst.split(' ').next().unwrap_or_default();
         match target(inst) {
-            Some(to) => {
-                let jump = inst.split(' ').next().unwrap_or_default();
-                out.push_str(&format!("    {jump} {}\n", label(to)));
-            }
+            Some(to) => out.push_str(&format!("    {jump} {}\n", label(to))),
+            None if jump.starts_with('j') => out.push_str(&format!("    {jump} RARE\n")),
             None => out.push_str(&format!("    {inst}\n")),
         }
     }

@@ -102,7 +102,11 @@ pub(crate) fn compile(
     for (name, mut mach) in parts {
         dead::run(&mut mach);
         hoist::run(&mut mach, level);
-        schedule::run(&mut mach, level);
+        if launches.streaming && plan::is_cheap(&func) {
+            schedule::in_order(&mut mach);
+        } else {
+            schedule::interleave(&mut mach, level);
+        }
         constants = std::mem::take(&mut mach.constants);
         allocated.push(emit::Part {
             name,

@@ -166,17 +166,33 @@ fn most_of_four(level: Level) -> usize {
     }
 }
 
-/// As many vectors in flight as the registers hold; loops gain most, for they wait on their own results. Straight code
+/// A loop's values per column up to which it may have four columns, and two, though they do not all find room in the
+/// registers. By measurement at both levels, with loops that carry from 2 to 7 values.
+const MOST_OF_LOOPS: [usize; 2] = [16, 24];
+
+/// So many operations of a loop per value that it keeps hide what the values cost that wait in memory.
+const HIDING: usize = 3;
+
+/// As many vectors in flight as the registers hold, or more of a loop that has enough to do: loops gain most, for they wait
+/// on their own results (`collatz` at AVX2 takes 1.4 times as long with two columns as with four). Straight code
 /// needs registers for about two at a time, as [`super::schedule`] lets no more columns on than find room. Of long straight
 /// code fewer, as it takes room in the cache of instructions and time to compile.
 fn chosen(func: &Func, pressure: usize, level: Level) -> usize {
     let registers = level.registers();
-    match (has_loop(func), pressure) {
-        (false, _) if func.size() > 1200 => 1,
-        (false, _) if func.size() > 400 => 2,
-        (true, p) if 4 * p <= registers + registers / 4 => 4,
-        (false, p) if p <= most_of_four(level) => 4,
-        (_, p) if p < registers => 2,
+    if !has_loop(func) {
+        return match pressure {
+            _ if func.size() > 1200 => 1,
+            _ if func.size() > 400 => 2,
+            p if p <= most_of_four(level) => 4,
+            p if p < registers => 2,
+            _ => 1,
+        };
+    }
+    let hides = func.size() >= HIDING * pressure;
+    let [most_of_four, most_of_two] = MOST_OF_LOOPS;
+    match pressure {
+        p if 4 * p <= registers + registers / 4 || hides && p <= most_of_four => 4,
+        p if p < registers || hides && p <= most_of_two => 2,
         _ => 1,
     }
 }

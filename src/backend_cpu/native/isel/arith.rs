@@ -25,6 +25,15 @@ const UNORDERED: i64 = 3;
 /// Comparison for equality that is false for NaN.
 const EQUAL: i64 = 0;
 
+/// The instruction for a minimum or maximum, and what makes one zero of two with its sign.
+fn machine_extremum(least: bool) -> (VecOp, VecOp) {
+    if least {
+        (VecOp::Min, VecOp::Or)
+    } else {
+        (VecOp::Max, VecOp::And)
+    }
+}
+
 impl Cx<'_> {
     /// An operation on vectors of one dtype. The values are those of the vectors.
     pub(super) fn arith(&mut self, op: Op, dtype: DType, args: &[Src], values: &[Value]) -> Reg {
@@ -275,20 +284,35 @@ impl Cx<'_> {
 
     fn full_extremum(&mut self, least: bool, number: bool, lane: Lane, a: Src, b: Src) -> Reg {
         let (a, b) = (Src::Reg(self.reg(a, lane)), Src::Reg(self.reg(b, lane)));
+        if !number {
+            return self.extremum_or_nan(least, lane, a, b);
+        }
         let chosen = self.ordered_extremum(least, lane, a, b);
         // Of a NaN and a number `min` gives the number; a signaling NaN would not give way by itself.
-        let compare = |cx: &mut Self, a: Src, b: Src| {
-            cx.compare_into(VecOp::Compare, lane, [a, b], UNORDERED)
-        };
-        if !number {
-            let unordered = compare(self, a, b);
-            let nan = self.vec_op(VecOp::Add, lane, &[a, b]);
-            return self.blend(unordered, lane, Src::Reg(nan), Src::Reg(chosen));
-        }
-        let is_nan = compare(self, b, b);
+        let is_nan = self.compare_into(VecOp::Compare, lane, [b, b], UNORDERED);
         let chosen = self.blend(is_nan, lane, a, Src::Reg(chosen));
-        let is_nan = compare(self, a, a);
+        let is_nan = self.compare_into(VecOp::Compare, lane, [a, a], UNORDERED);
         self.blend(is_nan, lane, b, Src::Reg(chosen))
+    }
+
+    /// Minimum or maximum, NaN if one is NaN.
+    fn extremum_or_nan(&mut self, least: bool, lane: Lane, a: Src, b: Src) -> Reg {
+        let unordered = self.compare_into(VecOp::Compare, lane, [a, b], UNORDERED);
+        if self.level == Level::Avx512 {
+            let chosen = Src::Reg(self.ordered_extremum(least, lane, a, b));
+            let nan = Src::Reg(self.vec_op(VecOp::Add, lane, &[a, b]));
+            // In a loop it is better not to wait for the mask before the sum.
+            let is_inside = self.loops > 1;
+            let masked = (!is_inside).then(|| self.masked(unordered, lane, nan, chosen));
+            let blend = |cx: &mut Self| cx.blend(unordered, lane, nan, chosen);
+            return masked.flatten().unwrap_or_else(|| blend(self));
+        }
+        // The two orders of the arguments differ only for zeros, of which the sign is to be the one or the other, and for NaNs.
+        let (machine, merge) = machine_extremum(least);
+        let int = Lane::int(lane.width());
+        let either = [[a, b], [b, a]].map(|args| Src::Reg(self.vec_op(machine, lane, &args)));
+        let merged = Src::Reg(self.vec_op(merge, int, &either));
+        self.vec_op(VecOp::Or, int, &[merged, Src::Reg(unordered)])
     }
 
     /// Minimum or maximum of numbers, -0 less than +0.
@@ -297,11 +321,7 @@ impl Cx<'_> {
             let mode = if least { RANGE_MIN } else { RANGE_MAX };
             return self.vec_op_imm(VecOp::Range, lane, &[a, b], mode);
         }
-        let (machine, merge) = if least {
-            (VecOp::Min, VecOp::Or)
-        } else {
-            (VecOp::Max, VecOp::And)
-        };
+        let (machine, merge) = machine_extremum(least);
         let chosen = self.vec_op(machine, lane, &[a, b]);
         let int = Lane::int(lane.width());
         let merged = self.vec_op(merge, int, &[a, b]);

@@ -174,7 +174,7 @@ impl Cx<'_> {
             );
             cx.switch_to(copied);
             let steps = [Step::By(operand.step), Step::Bytes(operand.size())];
-            cx.copy(size, [home, from], steps, count);
+            cx.copy_some(operand, [home, from], steps, count);
             cx.jump(
                 join,
                 if is_masked {
@@ -249,10 +249,56 @@ impl Cx<'_> {
         self.jump(after, Vec::new());
         self.rarely(other, |cx| {
             let steps = [Step::Bytes(operand.size()), Step::By(operand.step)];
-            let size = operand.dtype.size();
-            cx.copy(size, [place.address, place.home], steps, count);
+            cx.copy_some(operand, [place.address, place.home], steps, count);
             cx.jump(after, Vec::new());
         });
+        self.switch_to(after);
+    }
+
+    /// Copies elements of an operand to or from its buffer.
+    fn copy_some(&mut self, operand: &Operand, places: [Reg; 2], steps: [Step; 2], count: Reg) {
+        let size = operand.dtype.size();
+        if self.is_masked(operand) {
+            // Were they side by side, they would not be copied.
+            return self.copy(size, places, steps, count);
+        }
+        let (near, far, after) = (self.mach.block(), self.mach.block(), self.mach.block());
+        self.compare_imm(operand.step, size as i64);
+        self.push(MachInst::Branch(Cond::Equal, near, far));
+        self.switch_to(near);
+        let bytes = self.mul_imm(count, size as i64);
+        self.copy_bytes(places, bytes);
+        self.jump(after, Vec::new());
+        self.switch_to(far);
+        self.copy(size, places, steps, count);
+        self.jump(after, Vec::new());
+        self.switch_to(after);
+    }
+
+    /// Copies bytes, at least one, in the largest pieces of which there is one: the last piece ends where the bytes end, and
+    /// may lie in part on the one before it.
+    fn copy_bytes(&mut self, [from, to]: [Reg; 2], bytes: Reg) {
+        let after = self.mach.block();
+        for piece in [16, 8, 4, 2] {
+            let (enough, fewer) = (self.mach.block(), self.mach.block());
+            self.compare_imm(bytes, piece);
+            self.push(MachInst::Branch(Cond::GreaterEqual, enough, fewer));
+            self.switch_to(enough);
+            let last = self.add_imm(bytes, -piece);
+            if piece == 16 {
+                let padded = self.add_imm(last, piece - 1);
+                let pieces = self.shift_right(padded, 4);
+                self.copy(16, [from, to], [Step::Bytes(piece); 2], pieces);
+            } else {
+                self.copy_element(piece as usize, from, to);
+            }
+            let [from, to] = [from, to].map(|place| self.add(place, last));
+            self.copy_element(piece as usize, from, to);
+            self.jump(after, Vec::new());
+            self.switch_to(fewer);
+        }
+        self.copy_element(1, from, to);
+        self.jump(after, Vec::new());
         self.switch_to(after);
     }
 
