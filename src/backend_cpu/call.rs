@@ -139,7 +139,7 @@ impl CpuLoop {
 
     /// Whether the outputs of a launch do not fit the caches, and all of them can be written past these: side by side, in
     /// whole vectors, and not to what has just been read.
-    fn streams(&self, args: &LaunchArgs<'_>) -> bool {
+    pub(crate) fn streams(&self, args: &LaunchArgs<'_>) -> bool {
         let count: usize = args.shape.iter().product();
         let (inputs, outputs) = args.pointers.split_at(self.inputs);
         let strides = &args.strides[self.inputs..];
@@ -248,7 +248,7 @@ impl Executable for CpuLoop {
 }
 
 /// Bytes of the processor's last cache.
-fn last_cache() -> usize {
+pub(crate) fn last_cache() -> usize {
     static SIZE: OnceLock<usize> = OnceLock::new();
     *SIZE.get_or_init(|| {
         // The last index is the last level; the kernel gives sizes such as `32768K`.

@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "launches take raw addresses")]
 
 use super::{legal, levels, options};
-use crate::CpuBackend;
+use crate::call::{CpuLoop, last_cache};
+use crate::{CpuBackend, Launches};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use ufc_ir::builder::Builder;
@@ -38,6 +39,41 @@ fn divergent() -> Func {
     let result = b.op(Op::Sub, &[shifted, column]);
     b.finish(vec![result]);
     func
+}
+
+/// What is written past the caches: what does not fit them, is side by side and aligned alike, and was not just read.
+#[test]
+fn only_large_outputs_side_by_side_are_written_past_the_caches() {
+    let legal = legal(divergent());
+    let code = super::code(&legal, &options(None, Some(1)), &[]);
+    let again = Box::new(|_: &Launches| unreachable!("only asked whether it would be"));
+    let code = CpuLoop::new(legal.func(), code, true, again);
+    let large = last_cache() / 8;
+    let at = |address: usize| std::ptr::without_provenance_mut::<u8>(address);
+    let streams = |n: usize, [x, out]: [usize; 2], step: isize| {
+        code.streams(&LaunchArgs {
+            shape: &[n],
+            pointers: &[at(x), at(0x9000), at(out)],
+            strides: &[&[4], &[0], &[step]],
+            indices: &[],
+        })
+    };
+    let apart = [0x1_0000, 0x8_0000_0000];
+    assert!(streams(large, apart, 8));
+    assert!(!streams(large - 1, apart, 8), "it fits the cache");
+    assert!(!streams(large, apart, 16), "not side by side");
+    assert!(
+        !streams(large, [apart[1]; 2], 8),
+        "in the place of an input"
+    );
+    assert!(
+        streams(large, [apart[0], apart[1] + 8], 8),
+        "a head is done first"
+    );
+    assert!(
+        !streams(large, [apart[0], apart[1] + 4], 8),
+        "never aligned"
+    );
 }
 
 struct Grid {

@@ -49,6 +49,23 @@ fn the_text_shows_vectors_of_the_levels_width() {
     }
 }
 
+#[test]
+fn large_outputs_are_written_past_the_caches_and_fenced() {
+    for level in Level::ALL {
+        for streaming in [false, true] {
+            let launches = Launches {
+                broadcast: vec![0],
+                streaming,
+            };
+            let code = compile(&saxpy(), level, None, &launches).expect("compiles");
+            let text = code.text();
+            let past = text.rfind("vmovnt");
+            assert_eq!(past.is_some(), streaming, "{level}: {text}");
+            assert_eq!(text.rfind("sfence") > past, streaming, "{level}: {text}");
+        }
+    }
+}
+
 /// x + 1 + 2 + ... with so many constants.
 fn sums(count: usize) -> Func {
     let mut func = Func::new("sums");

@@ -118,11 +118,11 @@ fn outputs_past_the_caches() {
         for func in DTYPES.into_iter().flat_map(|d| [one(d), two(d)]) {
             let legal = legal(func);
             let func = legal.func();
-            for level in levels() {
-                let options = options(level, Some(1));
+            for (level, interleave) in levels().into_iter().flat_map(|l| [(l, 1), (l, 4)]) {
+                let options = options(level, Some(interleave));
                 let code = compile(&legal, &options, &launches).expect("compiles");
                 let what = format!("{} at {level:?}", func.param_dtypes()[0]);
-                for n in [1, 7, 40, 64, 65, 200, 500] {
+                for n in [1, 7, 40, 64, 65, 200, 500, 1030] {
                     let mut layouts = packed(func);
                     check(func, &code, n, &layouts, &mut rng, &what);
                     let offset = rng.below(65);
