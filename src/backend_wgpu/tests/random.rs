@@ -45,20 +45,26 @@ fn anything() {
     run(TypeSet::ANY, 15);
 }
 
-/// The first seed failed once: Mesa took `0.0 * x` for 0 where the zero was a choice of constants (see `Known`).
+/// The first seed failed once: Mesa took `0.0 * x` for 0 where the zero was a choice of constants (see `Known`). Fixed seeds, as
+/// nothing is folded here: Mesa 22.3 takes minutes where a condition is made of constants by many operations. What users call is
+/// folded first, and is tested with other seeds every time (`tests/diff`).
 #[test]
 fn functions() {
     let all = MathFn::ALL.iter().copied();
     // Every function but the one that shows the sign of a NaN, which may be any.
     let math: Vec<MathFn> = all.filter(|f| *f != MathFn::Copysign).collect();
-    for_seeds(3, &[9_090_947_936_406_248_799], |seed| {
-        let config = Config {
-            math: math.clone(),
-            size: 12,
-            ..Config::default()
-        };
-        check(&random_func(seed, &config), 70, seed);
-    });
+    for_seeds(
+        0,
+        &[9_090_947_936_406_248_799, 1, 2, 3, 4, 5, 6, 7, 8],
+        |seed| {
+            let config = Config {
+                math: math.clone(),
+                size: 12,
+                ..Config::default()
+            };
+            check(&random_func(seed, &config), 70, seed);
+        },
+    );
 }
 
 #[test]
