@@ -25,7 +25,8 @@ impl<'a> Checker<'a, '_> {
                 Ast::Cast { operand, .. } if !self.is_number(*operand) => *operand,
                 _ => break,
             };
-            if matches!(module[left].kind, Ast::Range { .. }) {
+            let is_range = matches!(module[left].kind, Ast::Range { .. });
+            if is_range && matches!(module[at].kind, Ast::Method { .. }) {
                 break;
             }
             chain.push(at);
