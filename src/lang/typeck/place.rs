@@ -89,7 +89,10 @@ impl<'a> Checker<'a, '_> {
         let expr = &self.scope.module[id];
         match &expr.kind {
             Ast::Path(path) => {
-                let name = path.single()?;
+                let Some(name) = path.single() else {
+                    self.not_a_place(expr.span, "only variables are assigned");
+                    return None;
+                };
                 let Some(local) = self.lookup(&name.text) else {
                     if self.scope.items.get(&name.text).is_some() {
                         self.not_a_place(expr.span, "only variables are assigned");
