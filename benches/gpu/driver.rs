@@ -13,7 +13,7 @@ const PLAIN: c_uint = 0;
 
 /// The driver's library, with a stream in the context that ufc uses too.
 pub(crate) struct Driver {
-    library: Library,
+    functions: Library,
     context: *mut c_void,
     stream: *mut c_void,
 }
@@ -30,20 +30,22 @@ impl Driver {
             return Ok(None);
         };
         let mut driver = Driver {
-            library,
+            functions: library,
             context: std::ptr::null_mut(),
             stream: std::ptr::null_mut(),
         };
         // SAFETY: the functions are called as the driver's manual says, and give a context and a stream.
         unsafe {
             type Retain = unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_uint;
-            let retain = driver.library.get::<Retain>(b"cuDevicePrimaryCtxRetain")?;
+            let retain = driver
+                .functions
+                .get::<Retain>(b"cuDevicePrimaryCtxRetain")?;
             let mut context = std::ptr::null_mut();
             checked("cuDevicePrimaryCtxRetain", retain(&mut context, ordinal))?;
             driver.context = context;
             driver.enter()?;
             type Create = unsafe extern "C" fn(*mut *mut c_void, c_uint) -> c_uint;
-            let create = driver.library.get::<Create>(b"cuStreamCreate")?;
+            let create = driver.functions.get::<Create>(b"cuStreamCreate")?;
             let mut stream = std::ptr::null_mut();
             checked("cuStreamCreate", create(&mut stream, 1))?;
             driver.stream = stream;
@@ -56,7 +58,7 @@ impl Driver {
         type Set = unsafe extern "C" fn(*mut c_void) -> c_uint;
         // SAFETY: the context is the driver's.
         unsafe {
-            let set = self.library.get::<Set>(b"cuCtxSetCurrent")?;
+            let set = self.functions.get::<Set>(b"cuCtxSetCurrent")?;
             checked("cuCtxSetCurrent", set(self.context))
         }
     }
@@ -65,7 +67,7 @@ impl Driver {
         type Wait = unsafe extern "C" fn(*mut c_void) -> c_uint;
         // SAFETY: the stream is the driver's.
         unsafe {
-            let wait = self.library.get::<Wait>(b"cuStreamSynchronize")?;
+            let wait = self.functions.get::<Wait>(b"cuStreamSynchronize")?;
             checked("cuStreamSynchronize", wait(self.stream))
         }
     }
@@ -76,7 +78,7 @@ impl Driver {
         self.enter()?;
         // SAFETY: the caller has so many bytes at both addresses.
         unsafe {
-            let copy = self.library.get::<Copy>(b"cuMemcpyDtoDAsync_v2")?;
+            let copy = self.functions.get::<Copy>(b"cuMemcpyDtoDAsync_v2")?;
             checked("cuMemcpyDtoDAsync_v2", copy(to, from, bytes, self.stream))?;
         }
         self.wait()
@@ -95,25 +97,25 @@ impl Driver {
         // SAFETY: the functions are called as the driver's manual says; both memories have so many bytes, and are freed when
         // nothing is under way.
         unsafe {
-            let pin = self.library.get::<Pin>(b"cuMemHostAlloc")?;
+            let pin = self.functions.get::<Pin>(b"cuMemHostAlloc")?;
             checked("cuMemHostAlloc", pin(&mut host, bytes, PLAIN))?;
             std::ptr::write_bytes(host.cast::<u8>(), 1, bytes);
-            let allocate = self.library.get::<Allocate>(b"cuMemAlloc_v2")?;
+            let allocate = self.functions.get::<Allocate>(b"cuMemAlloc_v2")?;
             checked("cuMemAlloc_v2", allocate(&mut device, bytes))?;
-            let up = self.library.get::<Up>(b"cuMemcpyHtoDAsync_v2")?;
+            let up = self.functions.get::<Up>(b"cuMemcpyHtoDAsync_v2")?;
             let up = self.rate(bytes, || {
                 checked("cuMemcpyHtoDAsync_v2", up(device, host, bytes, self.stream))
             });
-            let down = self.library.get::<Down>(b"cuMemcpyDtoHAsync_v2")?;
+            let down = self.functions.get::<Down>(b"cuMemcpyDtoHAsync_v2")?;
             let down = self.rate(bytes, || {
                 checked(
                     "cuMemcpyDtoHAsync_v2",
                     down(host, device, bytes, self.stream),
                 )
             });
-            let free = self.library.get::<Free>(b"cuMemFree_v2")?;
+            let free = self.functions.get::<Free>(b"cuMemFree_v2")?;
             checked("cuMemFree_v2", free(device))?;
-            let unpin = self.library.get::<Unpin>(b"cuMemFreeHost")?;
+            let unpin = self.functions.get::<Unpin>(b"cuMemFreeHost")?;
             checked("cuMemFreeHost", unpin(host))?;
             Ok((up?, down?))
         }
