@@ -37,6 +37,28 @@ struct Row {
 }
 
 impl Row {
+    /// A time, in seconds.
+    fn time(what: &'static str, value: f64, aim: Option<f64>) -> Row {
+        Row {
+            what,
+            value,
+            unit: "s",
+            limit: None,
+            aim,
+        }
+    }
+
+    /// A rate, in bytes a second.
+    fn rate(what: &'static str, value: f64, limit: Option<f64>, aim: Option<f64>) -> Row {
+        Row {
+            what,
+            value,
+            unit: "bytes/s",
+            limit,
+            aim,
+        }
+    }
+
     /// The part of the limit that is reached.
     fn share(&self) -> Option<f64> {
         Some(self.value / self.limit?)
@@ -227,13 +249,8 @@ fn first_calls(target: &Target) -> Outcome<Vec<Row>> {
             ..CallOptions::default()
         });
         call.call(&[0.5f32, 1.5])?;
-        rows.push(Row {
-            what,
-            value: start.elapsed().as_secs_f64(),
-            unit: "s",
-            limit: None,
-            aim: Some(0.05),
-        });
+        let seconds = start.elapsed().as_secs_f64();
+        rows.push(Row::time(what, seconds, Some(0.05)));
     }
     Ok(rows)
 }
@@ -262,19 +279,16 @@ fn small_calls(target: &Target, rows: &mut Vec<Row>) -> Outcome<()> {
         call.call_into_device((2.5f32, &there, &there), &mut outputs)?;
         Ok(outputs[0].synchronize()?)
     })?;
-    let row = |what, value, aim| Row {
-        what,
-        value,
-        unit: "s",
-        limit: None,
-        aim,
-    };
-    rows.push(row(
+    rows.push(Row::time(
         "call on one element there, host's time",
         queued,
         Some(1e-5),
     ));
-    rows.push(row("call on one element there, waited for", waited, None));
+    rows.push(Row::time(
+        "call on one element there, waited for",
+        waited,
+        None,
+    ));
     Ok(())
 }
 
@@ -297,28 +311,36 @@ fn memory(
         let seconds = median(|| driver.copy_there(to, from, 4 * len))?;
         limit = Some(2.0 * bytes / seconds);
     }
-    let row = |what, value, limit, aim| Row {
-        what,
-        value,
-        unit: "bytes/s",
-        limit,
-        aim,
-    };
     if let Some(limit) = limit {
-        rows.push(row("the driver's copy on the device", limit, None, None));
+        rows.push(Row::rate(
+            "the driver's copy on the device",
+            limit,
+            None,
+            None,
+        ));
     }
     let aim = limit.map(|_| 0.9);
     let seconds = median(|| {
         copy.on(target.clone()).call_into_device(&x, &mut outputs)?;
         Ok(outputs[0].synchronize()?)
     })?;
-    rows.push(row("copy, data there", 2.0 * bytes / seconds, limit, aim));
+    rows.push(Row::rate(
+        "copy, data there",
+        2.0 * bytes / seconds,
+        limit,
+        aim,
+    ));
     let seconds = median(|| {
         let call = saxpy.on(target.clone());
         call.call_into_device((2.5f32, &x, &y), &mut outputs)?;
         Ok(outputs[0].synchronize()?)
     })?;
-    rows.push(row("saxpy, data there", 3.0 * bytes / seconds, limit, aim));
+    rows.push(Row::rate(
+        "saxpy, data there",
+        3.0 * bytes / seconds,
+        limit,
+        aim,
+    ));
     Ok(())
 }
 
@@ -329,18 +351,11 @@ fn streamed(
     driver: Option<&Driver>,
     rows: &mut Vec<Row>,
 ) -> Outcome<()> {
-    let row = |what, value, limit, aim| Row {
-        what,
-        value,
-        unit: "bytes/s",
-        limit,
-        aim,
-    };
     let mut limit = None;
     if let Some(driver) = driver {
         let (up, down) = driver.pinned_rates((4 * len).min(256 << 20))?;
-        rows.push(row("pinned memory to the device", up, None, None));
-        rows.push(row("the device to pinned memory", down, None, None));
+        rows.push(Row::rate("pinned memory to the device", up, None, None));
+        rows.push(Row::rate("the device to pinned memory", down, None, None));
         limit = Some(up.min(down));
     }
     let next = kernel("pub fn next(x: f32) -> f32 { x + 1.0 }")?;
@@ -357,7 +372,7 @@ fn streamed(
     }
     let aim = limit.map(|_| 0.85);
     let bytes = 4.0 * len as f64;
-    rows.push(row(
+    rows.push(Row::rate(
         "array streamed there and back, each way",
         bytes / seconds,
         limit,
